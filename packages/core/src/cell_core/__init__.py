@@ -1,0 +1,1 @@
+"""What a cell computes, the ports it needs, and the wire format it speaks; cloud-neutral."""

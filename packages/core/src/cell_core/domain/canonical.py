@@ -1,0 +1,111 @@
+"""Strict JSON in, canonical JSON text out: one value has exactly one text, on every cloud.
+
+Refuses to guess: duplicate keys, NaN, lone surrogates, integers a double cannot hold, deep nesting
+and trailing bytes are errors. Numbers that are whole become integers (`1.0` is `1`); other numbers
+are written as the shortest decimal that reads back the same; keys are sorted by code point.
+"""
+
+import json
+import math
+from typing import Any, Final
+
+from cell_core.domain.errors import InvalidInput
+from cell_core.domain.limits import INTEGER_MAX, JSON_DEPTH_MAX
+
+_DIGITS_MAX: Final = 17
+_encode = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+).encode
+
+
+def parse(raw: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """Return the value that `raw` holds.
+
+    Raises:
+        InvalidInput: `invalid_json`, with the problem in a word; never with a piece of the input.
+    """
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise _invalid("not UTF-8") from None
+    try:
+        value = _decoder.decode(text)
+    except RecursionError:
+        raise _invalid("nested too deeply") from None
+    except _ProblemError as problem:
+        raise _invalid(str(problem)) from None
+    except ValueError:
+        raise _invalid("not JSON") from None
+    if text.count("[") + text.count("{") > JSON_DEPTH_MAX and _depth(value) > JSON_DEPTH_MAX:
+        raise _invalid("nested too deeply")
+    if "\\u" in text and not _encodable(value):
+        raise _invalid("lone surrogate")
+    return value
+
+
+def canonical(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return the one canonical text of `value`, which holds no NaN and only text keys."""
+    return _encode(value)
+
+
+def size_bytes(text: str) -> int:
+    """Return how many bytes `text` takes on the wire and in a store."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
+class _ProblemError(ValueError):
+    """A rule of ours is broken; the message is safe to show."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _ProblemError("duplicate key")
+    return found
+
+
+def _integer(digits: str) -> int:
+    # Bounded before conversion: int() of a long text costs quadratic time.
+    value = int(digits) if len(digits) <= _DIGITS_MAX else INTEGER_MAX + 1
+    if abs(value) > INTEGER_MAX:
+        raise _ProblemError("integer out of range")
+    return value
+
+
+def _number(digits: str) -> float | int:
+    value = float(digits)
+    if not math.isfinite(value) or abs(value) > INTEGER_MAX:
+        raise _ProblemError("number out of range")
+    return int(value) if value.is_integer() else value
+
+
+def _constant(_name: str) -> float:
+    raise _ProblemError("NaN and Infinity are not JSON")
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_int=_integer,
+    parse_float=_number,
+    parse_constant=_constant,
+)
+
+
+def _depth(value: Any) -> int:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return 1 + max(map(_depth, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(_depth, value), default=0)
+    return 0
+
+
+def _encodable(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    try:
+        canonical(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _invalid(problem: str) -> InvalidInput:
+    return InvalidInput("invalid_json", problem=problem)

@@ -1,0 +1,1 @@
+"""The use cases of a cell over its ports: process, read, control, replicate, sweep."""

@@ -1,0 +1,127 @@
+"""Linearizable reads: data and fence together, answered only if the fence still serves.
+
+A frozen stripe answers none: the model finds the stale read otherwise (protocol.md 4).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cell_core.domain.documents import LOG, Document, Page, Snapshot, entity_key, stream_prefix
+from cell_core.domain.errors import LostRace, NotFound
+from cell_core.domain.fence import Fence, check_serving
+from cell_core.domain.journal import Entry, read_entry
+from cell_core.domain.limits import PAGE_MAX
+from cell_core.ports import CellStore
+from cell_core.service.positions import Positions
+
+VIEW_PAGES_MAX = 100
+"""A view reads at most 100,000 entities; larger streams are the lake's business."""
+
+_VIEW_ATTEMPTS_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Where a read is addressed to, and at which epoch it was routed."""
+
+    tenant: str
+    epoch: int
+    domain: str
+    stream: str
+
+
+class Reader:
+    """Reads of one cell's tenants."""
+
+    def __init__(self, store: CellStore, positions: Positions, cell: str) -> None:
+        self._store = store
+        self._positions = positions
+        self._cell = cell
+
+    def entity(self, at: Reading, entity: str) -> tuple[Document, Fence]:
+        """Return one entity.
+
+        Raises:
+            NotFound: `tenant_not_found`, `entity_not_found`.
+            Fenced: `moved`, `frozen`, `epoch_behind`; as for all reads.
+        """
+        key = entity_key(at.domain, at.stream, entity)
+        snapshot, fence = self._read(at, key)
+        document = snapshot.documents.get(key)
+        if document is None or document.deleted:
+            raise NotFound("entity_not_found", entity=entity)
+        return document, fence
+
+    def stream(self, at: Reading) -> Fence:
+        """Return the position of the stripe in which the stream lives.
+
+        Raises:
+            NotFound: `stream_not_found`; nothing was ever written to it.
+        """
+        page, fence = self.entities(at, after=None, limit=1)
+        if not page.documents:
+            raise NotFound("stream_not_found", stream=at.stream)
+        return fence
+
+    def entities(self, at: Reading, *, after: str | None, limit: int) -> tuple[Page, Fence]:
+        """Return entities of a stream in the order of their ids, tombstones included."""
+        start = None if after is None else entity_key(at.domain, at.stream, after)
+        prefix = stream_prefix(at.domain, at.stream)
+        partition = self._partition(at)
+        page = self._store.page(partition, prefix, after=start, limit=limit)
+        return page, self._fence(at, partition)
+
+    def events(
+        self, at: Reading, *, after: str | None, limit: int
+    ) -> tuple[list[Entry], str | None, Fence]:
+        """Return the stream's entries among `limit` of its stripe, and where to go on."""
+        partition = self._partition(at)
+        page = self._store.page(partition, LOG, after=after, limit=limit)
+        fence = self._fence(at, partition)
+        entries = [read_entry(document.body) for document in page.documents]
+        here = [e for e in entries if (e.domain, e.stream) == (at.domain, at.stream)]
+        return here, page.after, fence
+
+    def whole(self, at: Reading) -> tuple[list[Document], Fence]:
+        """Return all entities of a stream as they are at one position.
+
+        Raises:
+            LostRace: `contention`; the stream changed under each of a few attempts, or is larger
+                than 100,000 entities.
+        """
+        for _ in range(_VIEW_ATTEMPTS_MAX):
+            before = self._fence(at, self._partition(at))
+            documents = list(self._pages(at))
+            after = self._fence(at, self._partition(at))
+            if (before.seq, before.chain) == (after.seq, after.chain):
+                return documents, after
+        raise LostRace
+
+    def _pages(self, at: Reading) -> Iterator[Document]:
+        after: str | None = None
+        for _ in range(VIEW_PAGES_MAX):
+            prefix = stream_prefix(at.domain, at.stream)
+            page = self._store.page(self._partition(at), prefix, after=after, limit=PAGE_MAX)
+            yield from (document for document in page.documents if not document.deleted)
+            after = page.after
+            if after is None:
+                return
+        raise LostRace
+
+    def _partition(self, at: Reading) -> str:
+        return self._positions.locate(at.tenant, at.domain, at.stream)
+
+    def _fence(self, at: Reading, partition: str) -> Fence:
+        fence = check_serving(self._positions.learn(partition), at.epoch, self._cell)
+        if self._partition(at) != partition:
+            raise LostRace
+        return fence
+
+    def _read(self, at: Reading, key: str) -> tuple[Snapshot, Fence]:
+        partition = self._partition(at)
+        snapshot = self._store.read(partition, (key,))
+        self._positions.note(partition, snapshot.fence)
+        fence = check_serving(snapshot.fence, at.epoch, self._cell)
+        if self._partition(at) != partition:
+            raise LostRace
+        return snapshot, fence

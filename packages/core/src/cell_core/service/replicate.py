@@ -1,0 +1,308 @@
+"""Give a stripe to another cell, take one from it: export, apply, import (protocol.md 5).
+
+Every document is a last-writer-wins register under the total order of seq, so any interleaving of
+copy, tail, duplicates, restarts and two copiers converges. Nothing here overwrites a newer version
+or joins two logs that differ.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from cell_core.domain.digest import term
+from cell_core.domain.documents import (
+    ENTITY,
+    FENCE,
+    IDEMPOTENCY,
+    LOG,
+    Advance,
+    Batch,
+    Document,
+    Page,
+    Put,
+    entity_key,
+    log_key,
+    orphan_key,
+)
+from cell_core.domain.errors import (
+    Diverged,
+    Gap,
+    InvalidInput,
+    LostRace,
+    OutcomeUnknown,
+    Throttled,
+)
+from cell_core.domain.fence import Fence, Guard, Role
+from cell_core.domain.ids import partition_of, stripe_of
+from cell_core.domain.journal import Entry, chain_of, read_entry
+from cell_core.domain.limits import COMMIT_BYTES_MAX, OPERATIONS_MAX
+from cell_core.domain.transitions import refuse
+from cell_core.ports import CellStore, Patience
+from cell_core.service.plan import idempotency_document, log_document
+from cell_core.service.positions import Positions
+
+EXPORT_BYTES_MAX = 2 * 1024 * 1024
+"""Lambda answers at most 6 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A part of a stripe's state digest: the sum over one page of entities."""
+
+    sum: int
+    count: int
+    after: str | None
+
+
+class Replicator:
+    """The control interface's copying operations on one stripe."""
+
+    def __init__(self, store: CellStore, patience: Patience, positions: Positions) -> None:
+        self._store = store
+        self._patience = patience
+        self._positions = positions
+
+    def export(
+        self, tenant: str, stripe: int, prefix: str, *, after: str | None, limit: int
+    ) -> tuple[Fence, Page]:
+        """Return documents in key order, cut at about 2 MiB, and the fence read before them.
+
+        Raises:
+            NotFound: `tenant_not_found`.
+        """
+        partition = partition_of(tenant, stripe)
+        fence = self._positions.learn(partition)
+        page = self._store.page(partition, prefix, after=after, limit=limit)
+        return fence, _cut(page)
+
+    def scan(
+        self, tenant: str, stripe: int, *, after: str | None, limit: int
+    ) -> tuple[Fence, Scan]:
+        """Return the digest's terms over one page of entities, to be added up modulo 2^256.
+
+        The whole sum equals the fence's digest if the fence stood still meanwhile.
+        """
+        fence, page = self.export(tenant, stripe, ENTITY, after=after, limit=limit)
+        total = sum(term(tenant, document) for document in page.documents) % 2**256
+        return fence, Scan(total, len(page.documents), page.after)
+
+    def apply(
+        self, tenant: str, stripe: int, epoch: int, bodies: Sequence[str], deadline_ms: int
+    ) -> Fence:
+        """Append the home's entries to this standby; what it already has is acknowledged.
+
+        Raises:
+            InvalidInput: The texts are not consecutive entries of this stripe.
+            Fenced: Not a standby, or its epoch is above the home's.
+            Gap: `have` says where to go on.
+            Diverged: An entry does not continue, or contradicts, the log held here.
+        """
+        entries = [read_entry(body) for body in bodies]
+        attempt = 0
+        while True:
+            fence = self._standby(tenant, stripe, epoch)
+            _check_sequence(tenant, stripe, fence, entries)
+            self._check_held(tenant, stripe, fence, entries)
+            todo = [entry for entry in entries if entry.seq > fence.seq]
+            if not todo:
+                return fence
+            try:
+                self._append(partition_of(tenant, stripe), fence, todo)
+            except (LostRace, OutcomeUnknown, Throttled):
+                attempt += 1
+                if not self._patience.wait(attempt, deadline_ms):
+                    raise
+
+    def take(
+        self, tenant: str, stripe: int, documents: Sequence[Document], deadline_ms: int
+    ) -> tuple[Fence, int]:
+        """Import the home's documents where this standby has none or an older one.
+
+        Returns the fence and how many were written. Journal entries are taken backwards: each
+        must be the one that the entry behind it, or the fence, continues.
+
+        Raises:
+            InvalidInput: A key is none that may be imported, or a body is not what its key says.
+            Fenced: Not a standby.
+            Diverged: A journal entry contradicts the log held here.
+        """
+        attempt = 0
+        while True:
+            fence = self._standby(tenant, stripe, None)
+            puts = self._newer(tenant, stripe, fence, documents)
+            if not puts:
+                return fence, 0
+            guard = Guard(role=Role.STANDBY, epoch=fence.epoch)
+            try:
+                self._store.commit(
+                    Batch(
+                        partition=partition_of(tenant, stripe),
+                        fence=Advance(guard, {"op": fence.op}),
+                        writes=tuple(puts),
+                    )
+                )
+                return fence, len(puts)
+            except (LostRace, OutcomeUnknown, Throttled):
+                attempt += 1
+                if not self._patience.wait(attempt, deadline_ms):
+                    raise
+
+    def adopt(self, tenant: str, stripe: int, bodies: Sequence[str]) -> tuple[Fence, int]:
+        """Keep another cell's orphaned entries here, each once, without running them.
+
+        Raises:
+            Fenced: This cell is not the tenant's home.
+        """
+        partition = partition_of(tenant, stripe)
+        fence = self._positions.learn(partition)
+        if fence.role is not Role.ACTIVE:
+            raise refuse(fence)
+        orphans = [_orphan(tenant, read_entry(body)) for body in bodies]
+        held = self._store.read(partition, [o.key for o in orphans]).documents
+        puts = tuple(Put(o) for o in orphans if o.key not in held)
+        if puts:
+            guard = Guard(role=Role.ACTIVE, epoch=fence.epoch)
+            change = Advance(guard, {"op": fence.op})
+            self._store.commit(Batch(partition=partition, fence=change, writes=puts))
+        return fence, len(puts)
+
+    def _standby(self, tenant: str, stripe: int, epoch: int | None) -> Fence:
+        fence = self._positions.learn(partition_of(tenant, stripe))
+        if fence.role is not Role.STANDBY or (epoch is not None and epoch < fence.epoch):
+            raise refuse(fence)
+        return fence
+
+    def _check_held(self, tenant: str, stripe: int, fence: Fence, entries: Sequence[Entry]) -> None:
+        """Compare entries that are already here with the ones sent."""
+        keys = [log_key(entry.seq) for entry in entries if entry.seq <= fence.seq]
+        held: Mapping[str, Document] = {}
+        if keys:
+            held = self._store.read(partition_of(tenant, stripe), keys).documents
+        for entry in entries:
+            stored = held.get(log_key(entry.seq))
+            if stored is not None and stored.body != entry.body:
+                raise Diverged(seq=entry.seq)
+            if entry.seq == fence.seq and entry.chain != fence.chain:
+                raise Diverged(seq=entry.seq)
+            if entry.seq == fence.seq + 1 and entry.prev_chain != fence.chain:
+                raise Diverged(seq=entry.seq)
+
+    def _append(self, partition: str, fence: Fence, entries: Sequence[Entry]) -> None:
+        taken = _fitting(entries)
+        wanted = _after(taken)
+        held = self._store.read(partition, list(wanted)).documents
+        last = taken[-1]
+        puts = [Put(new, held.get(k)) for k, new in wanted.items() if _is_newer(new, held.get(k))]
+        guard = Guard(role=Role.STANDBY, epoch=fence.epoch, seq=fence.seq, chain=fence.chain)
+        sets: dict[str, str | int] = {
+            "seq": last.seq,
+            "chain": last.chain,
+            "digest": last.digest,
+        }
+        self._store.commit(
+            Batch(partition=partition, fence=Advance(guard, sets), writes=tuple(puts))
+        )
+
+    def _newer(
+        self, tenant: str, stripe: int, fence: Fence, documents: Sequence[Document]
+    ) -> list[Put]:
+        wanted: dict[str, Document] = {}
+        for document in documents:
+            _check_importable(tenant, stripe, fence, document)
+            if _is_newer(document, wanted.get(document.key)):
+                wanted[document.key] = document
+        behind = [log_key(d.version + 1) for d in wanted.values() if d.key.startswith(LOG)]
+        keys = list(dict.fromkeys([*wanted, *behind]))
+        held: dict[str, Document] = {}
+        for start in range(0, len(keys), 100):
+            part = keys[start : start + 100]
+            held.update(self._store.read(partition_of(tenant, stripe), part).documents)
+        _check_links(fence, wanted, held)
+        return [Put(d, held.get(k)) for k, d in wanted.items() if _is_newer(d, held.get(k))]
+
+
+def _cut(page: Page) -> Page:
+    total = 0
+    for count, document in enumerate(page.documents):
+        total += len(document.body) + len(document.key)
+        if count and total > EXPORT_BYTES_MAX:
+            return Page(page.documents[:count], page.documents[count - 1].key)
+    return page
+
+
+def _check_sequence(tenant: str, stripe: int, fence: Fence, entries: Sequence[Entry]) -> None:
+    for entry in entries:
+        if entry.tenant != tenant or stripe_of(entry.domain, entry.stream, fence.stripes) != stripe:
+            raise InvalidInput("invalid_data", problem="an entry of another stripe")
+    for before, entry in pairwise(entries):
+        if entry.seq != before.seq + 1 or entry.prev_chain != before.chain:
+            raise InvalidInput("invalid_data", problem="entries are not consecutive")
+    if entries[0].seq > fence.seq + 1:
+        raise Gap(have=fence.seq)
+
+
+def _fitting(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Return the first entries that fit into one atomic write; at least one."""
+    for count in range(1, len(entries)):
+        taken = entries[: count + 1]
+        documents = _after(taken)
+        total = sum(len(d.body.encode()) + 400 for d in documents.values())
+        if 1 + len(documents) > OPERATIONS_MAX or total > COMMIT_BYTES_MAX:
+            return entries[:count]
+    return entries
+
+
+def _after(entries: Sequence[Entry]) -> dict[str, Document]:
+    """Return what `entries` leave behind: their records and the last version of each entity."""
+    documents: dict[str, Document] = {}
+    for entry in entries:
+        for new in (log_document(entry), idempotency_document(entry)):
+            documents[new.key] = new
+        for entity, text in entry.changes.items():
+            key = entity_key(entry.domain, entry.stream, entity)
+            documents[key] = Document(key, entry.seq, text or "", deleted=text is None)
+    return documents
+
+
+def _is_newer(new: Document, held: Document | None) -> bool:
+    return held is None or held.version < new.version
+
+
+def _check_importable(tenant: str, stripe: int, fence: Fence, document: Document) -> None:
+    if document.key.startswith(LOG):
+        entry = read_entry(document.body)
+        _check_sequence(tenant, stripe, fence, [entry])
+        right = document == log_document(entry) and entry.seq <= fence.seq
+    elif document.key.startswith(IDEMPOTENCY):
+        right = document.key != IDEMPOTENCY and not document.deleted
+    else:
+        right = document.key.startswith(ENTITY) and document.key.count(":") == 3
+    if not right or document.key == FENCE:
+        raise InvalidInput("invalid_data", problem="not a document that can be imported")
+
+
+def _check_links(
+    fence: Fence, wanted: Mapping[str, Document], held: Mapping[str, Document]
+) -> None:
+    """Check that each journal entry is the one that its successor, or the fence, continues."""
+    for document in wanted.values():
+        if not document.key.startswith(LOG):
+            continue
+        entry = read_entry(document.body)
+        successor = wanted.get(log_key(entry.seq + 1)) or held.get(log_key(entry.seq + 1))
+        if entry.seq == fence.seq:
+            right = entry.chain == fence.chain
+        elif successor is None:
+            raise InvalidInput("invalid_data", problem="journal entries are imported backwards")
+        else:
+            right = chain_of(entry.prev_chain, entry.body) == read_entry(successor.body).prev_chain
+        stored = held.get(document.key)
+        if not right or (stored is not None and stored.body != document.body):
+            raise Diverged(seq=entry.seq)
+
+
+def _orphan(tenant: str, entry: Entry) -> Document:
+    if entry.tenant != tenant:
+        raise InvalidInput("invalid_data", problem="an entry of another tenant")
+    body = f'{{"entry":{entry.body},"status":"copied"}}'
+    return Document(orphan_key(entry.epoch, entry.seq), entry.seq, body)

@@ -1,0 +1,1 @@
+"""What travels between edge, cell and control plane: requests, header names, grants."""

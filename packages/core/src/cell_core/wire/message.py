@@ -1,0 +1,52 @@
+"""The cloud-neutral request and response, and the names of the headers they carry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+AUTHORIZATION = "authorization"
+CONTENT_TYPE = "content-type"
+DEADLINE = "x-deadline-ms"
+IDEMPOTENCY_KEY = "idempotency-key"
+IF_MATCH = "if-match"
+REQUEST_ID = "x-request-id"
+TENANT = "x-tenant-id"
+TRACEPARENT = "traceparent"
+
+CELL = "x-cell"
+EPOCH = "x-tenant-epoch"
+SEQ = "x-tenant-seq"
+CHAIN = "x-tenant-chain"
+ETAG = "etag"
+RETRY_AFTER = "retry-after"
+
+GRANT = "x-cell-grant"
+"""Carries the grant where a cloud's own layer uses `Authorization` (IAM-signed Function URL)."""
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An HTTP request without its cloud.
+
+    Attributes:
+        path: Percent-decoded never; without the cloud's prefix (`/api`, a stage) and query.
+        query: The raw query string, without the question mark.
+        headers: Names in lower case; several values of one name joined by a comma.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An HTTP response without its cloud; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
