@@ -18,8 +18,8 @@ _encode = json.JSONEncoder(
 ).encode
 
 
-def parse(raw: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    """Return the value that `raw` holds.
+def parse(raw: bytes, depth_max: int = JSON_DEPTH_MAX) -> Any:  # noqa: ANN401 - any JSON value
+    """Return the value that `raw` holds, nested at most `depth_max` deep.
 
     Raises:
         InvalidInput: `invalid_json`, with the problem in a word; never with a piece of the input.
@@ -36,7 +36,7 @@ def parse(raw: bytes) -> Any:  # noqa: ANN401 - any JSON value
         raise _invalid(str(problem)) from None
     except ValueError:
         raise _invalid("not JSON") from None
-    if text.count("[") + text.count("{") > JSON_DEPTH_MAX and _depth(value) > JSON_DEPTH_MAX:
+    if text.count("[") + text.count("{") > depth_max and _depth(value) > depth_max:
         raise _invalid("nested too deeply")
     if "\\u" in text and not _encodable(value):
         raise _invalid("lone surrogate")

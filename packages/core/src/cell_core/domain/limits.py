@@ -10,6 +10,7 @@ COMMIT_BYTES_MAX = 1_500_000
 DOCUMENT_BYTES_MAX = 350 * 1024
 
 REQUEST_BYTES_MAX = 64 * 1024
+BUNDLE_BYTES_MAX = 1024 * 1024
 CONTROL_REQUEST_BYTES_MAX = 4 * 1024 * 1024
 """Journal entries on their way to a standby; 30 of them, each at most DOCUMENT_BYTES_MAX, but
 together at most this."""

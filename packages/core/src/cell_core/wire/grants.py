@@ -63,6 +63,10 @@ class GrantVerifier:
         self._audience = audience
         self._verified: dict[str, Grant] = {}
 
+    def holds(self, kid: str) -> bool:
+        """Say whether a key of this name is trusted."""
+        return kid in self._keys
+
     def verify(self, token: str, now_s: int) -> Grant:
         """Return what `token` allows at `now_s`.
 

@@ -45,8 +45,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """An HTTP response without its cloud; header names are in lower case."""
+    """An HTTP response without its cloud; header names are in lower case.
+
+    Attributes:
+        facts: What a log line may say of it; never sent.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    facts: Mapping[str, str | int] = field(default_factory=dict, compare=False)

@@ -1,0 +1,184 @@
+"""Commands drawn from the JSON schema of their models and from the state reached so far.
+
+Drawing from the schema alone looks thorough and is not: most commands then name what does not
+exist. Ids come from a small pool, a command often names what one existing entity says of itself,
+and numbers are those of the state, give or take one.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from hypothesis import strategies as st
+
+from cell_core.domain.decider import Command, Context, Decider, Entities, execute
+from cell_core.schema import read
+
+IDS = ("a", "b", "c", "d")
+AMOUNTS = ("1", "2", "10", "5" + "0" * 17, "9" * 18)
+NAMES = ("x", "y", "z")
+TRIES_MAX = 3
+STEP_BYTES = 96
+
+_bytes = st.binary(min_size=STEP_BYTES, max_size=STEP_BYTES)
+
+
+@dataclass
+class Known:
+    """What a command may name: leaves of the state, and hints of whoever knows better."""
+
+    ids: list[str] = field(default_factory=lambda: list(IDS))
+    digits: list[str] = field(default_factory=lambda: list(AMOUNTS))
+    integers: list[int] = field(default_factory=list)
+
+    def add(self, value: Any) -> None:
+        if isinstance(value, str) and value.isdigit():
+            self.digits.append(value)
+        elif type(value) is int:
+            self.integers.append(value)
+
+
+def known_in(entities: Entities, hints: Iterable[Any]) -> Known:
+    known = Known()
+    for key, body in entities.items():
+        known.ids.append(key.partition(".")[2])
+        for value in body.values():
+            known.add(value)
+    for value in hints:
+        known.add(value)
+    return known
+
+
+class Drawing:
+    """One draw of commands; `entities` and `hints` are what there is to reuse.
+
+    All choices come from one draw of bytes, read as a number of mixed base: a draw for each choice
+    costs eight times as much. Where the bytes end, the first option is taken.
+    """
+
+    def __init__(
+        self, draw: Any, decider: Decider, entities: Entities, hints: Iterable[Any]
+    ) -> None:
+        self._draw = draw
+        self._rest = int.from_bytes(draw(_bytes), "big")
+        self._decider = decider
+        self._entities = entities
+        self._known = known_in(entities, hints)
+
+    def pick(self, options: Sequence[Any]) -> Any:
+        """Draw one of `options`."""
+        self._rest, index = divmod(self._rest, len(options))
+        return options[index]
+
+    def often(self) -> bool:
+        return self.pick((False, True, True, True))
+
+    def rarely(self) -> bool:
+        return self.pick(range(16)) == 15
+
+    def commands(self, names: Sequence[str], size: int, context: Context) -> list[Command]:
+        """Draw a batch; mostly, commands that the domain would reject are drawn again."""
+        state, batch = self._entities, []
+        for _ in range(size):
+            for _ in range(self.pick((1, TRIES_MAX, TRIES_MAX))):
+                command = self.command(self.pick(names))
+                outcome = execute(self._decider, state, [command], context)
+                if outcome.rejection is None:
+                    break
+            batch.append(command)
+            state = outcome.state
+        return batch
+
+    def command(self, name: str) -> Command:
+        """Draw one command; its model must accept whatever its JSON schema allows."""
+        model = self._decider.commands[name]
+        self._definitions = schema_of(model).get("$defs", {})
+        self._focus = self._facts()
+        return Command(name, read(model, self._object(schema_of(model)), "invalid_data"))
+
+    def _facts(self) -> Mapping[str, Any]:
+        """What one existing entity says of itself, its id under the name of its kind too."""
+        if not self._entities or not self.often():
+            return {}
+        key = self.pick(list(self._entities))
+        kind, _, entity = key.partition(".")
+        return {**self._entities[key], kind: entity, "id": entity}
+
+    def _object(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        if "properties" not in schema:
+            members = schema.get("additionalProperties", {})
+            return {self.pick(NAMES): self._value(members) for _ in range(self.pick((0, 1, 2)))}
+        drawn = {}
+        for name, member in schema["properties"].items():
+            if name in self._focus and self.often():
+                drawn[name] = self._focus[name]
+            elif name in schema.get("required", ()) or self.often():
+                drawn[name] = self._value(member)
+        return drawn
+
+    def _value(self, schema: Mapping[str, Any]) -> Any:
+        if "$ref" in schema:
+            return self._value(self._definitions[schema["$ref"].rpartition("/")[2]])
+        if "enum" in schema or "const" in schema:
+            return self.pick(schema.get("enum") or [schema["const"]])
+        if "anyOf" in schema:
+            return self._value(self.pick(schema["anyOf"]))
+        if "type" not in schema:
+            return self._json(3)
+        return _DRAWERS[schema["type"]](self, schema)
+
+    def _string(self, schema: Mapping[str, Any]) -> str:
+        pattern = schema.get("pattern", "")
+        known = self._number_near(self.pick(self._known.digits)) if pattern else ""
+        if re.fullmatch(pattern, "a"):
+            known = self.pick(self._known.ids)
+        if self.rarely() or not re.fullmatch(pattern, known):
+            return self._draw(texts(pattern, schema.get("maxLength", 20)))
+        return known
+
+    def _number_near(self, digits: str) -> str:
+        return str(int(digits) + self.pick((0, 0, 1, -1)))
+
+    def _integer(self, schema: Mapping[str, Any]) -> int:
+        low, high = schema.get("minimum", -(2**53) + 1), schema.get("maximum", 2**53 - 1)
+        known = self.pick([low, high, *self._known.integers]) + self.pick((0, 0, 1, -1))
+        return min(max(known, low), high)
+
+    def _array(self, schema: Mapping[str, Any]) -> list[Any]:
+        fewest = schema.get("minItems", 0)
+        most = min(schema.get("maxItems", fewest + 2), fewest + 2)
+        return [self._value(schema["items"]) for _ in range(self.pick(range(fewest, most + 1)))]
+
+    def _json(self, depth: int) -> Any:
+        """Any JSON value, with few names, so that two of them often share one."""
+        kind = self.pick(range(6 if depth else 4))
+        if kind < 4:
+            return self.pick((None, 0, "", 1.5, True, "x", 7))
+        if kind == 4:
+            return [self._json(depth - 1) for _ in range(self.pick((0, 1, 2)))]
+        return {self.pick(NAMES): self._json(depth - 1) for _ in range(self.pick((0, 1, 2, 3)))}
+
+
+_DRAWERS: Mapping[str, Callable[[Drawing, Mapping[str, Any]], Any]] = {
+    "array": Drawing._array,
+    "boolean": lambda drawing, _schema: drawing.pick((False, True)),
+    "integer": Drawing._integer,
+    "null": lambda _drawing, _schema: None,
+    "number": Drawing._integer,
+    "object": Drawing._object,
+    "string": Drawing._string,
+}
+
+
+@cache
+def schema_of(model: Any) -> Mapping[str, Any]:
+    return model.model_json_schema()
+
+
+@cache
+def texts(pattern: str, characters_max: int) -> st.SearchStrategy[str]:
+    if pattern:
+        return st.from_regex(pattern, fullmatch=True)
+    return st.text(st.characters(codec="utf-8"), max_size=characters_max)
