@@ -5,7 +5,7 @@ Refuses to be durable. Any number of stores may stand on one `MemoryBackend`, fr
 
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cell_core.domain.documents import (
@@ -103,8 +103,9 @@ def _changed(change: FenceChange | None, found: Fence | None) -> Fence | None:
 
 
 def _with(fence: Fence, sets: dict[str, Any]) -> Fence:
-    fields = {**asdict(fence), **sets}
-    return Fence(**{**fields, "role": Role(fields["role"])})
+    if "role" in sets:
+        sets["role"] = Role(sets["role"])
+    return replace(fence, **sets)
 
 
 def _check(write: Put | Delete, documents: dict[str, Document]) -> None:

@@ -217,7 +217,7 @@ def _trace(headers: Mapping[str, str]) -> str:
 
 def _check_touched(ask: Ask) -> None:
     each = (len(set(ask.decider.touches(command))) for command in ask.commands)
-    if max(each) > COMMAND_ENTITIES_MAX or len(ask.entities()) > BATCH_ENTITIES_MAX:
+    if max(each) > COMMAND_ENTITIES_MAX or len(ask.entities) > BATCH_ENTITIES_MAX:
         raise Rejected("batch_too_large")
 
 

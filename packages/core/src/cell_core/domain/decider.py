@@ -15,7 +15,6 @@ from cell_core.domain.limits import (
     BATCH_EVENTS_MAX,
     COMMAND_EVENTS_MAX,
     ENTITY_BYTES_MAX,
-    EVENT_BYTES_MAX,
 )
 
 EntityKey: TypeAlias = str
@@ -153,11 +152,10 @@ def execute(
     events: list[Event] = []
     for index, command in enumerate(commands):
         try:
-            decided = _decide(decider, state, command, context)
+            decided = _decide(decider, state, command, context, room=BATCH_EVENTS_MAX - len(events))
             events.extend(decided)
-            _check_events(decided, len(events))
             for event in decided:
-                changed = _evolve(decider, state, event, set(decider.touches(command)))
+                changed = _evolve(decider, state, event, decider.touches(command))
                 changes.update({key: _text(body) for key, body in changed.items()})
         except DomainRejected as no:
             return Outcome((), {}, entities, Rejection(no.code, index, no.fields))
@@ -175,7 +173,7 @@ def fold(decider: Decider, events: Iterable[Event]) -> dict[EntityKey, Body]:
 
 
 def _decide(
-    decider: Decider, state: Entities, command: Command, context: Context
+    decider: Decider, state: Entities, command: Command, context: Context, *, room: int
 ) -> Sequence[Event]:
     try:
         events = decider.decide(state, command, context)
@@ -185,11 +183,16 @@ def _decide(
         raise
     if len(events) > COMMAND_EVENTS_MAX:
         raise InvariantBroken(problem="too many events", command=command.name)
+    if len(events) > room:
+        raise DomainRejected("batch_too_large")
     return events
 
 
 def _evolve(
-    decider: Decider, state: dict[EntityKey, Body], event: Event, allowed: set[EntityKey] | None
+    decider: Decider,
+    state: dict[EntityKey, Body],
+    event: Event,
+    allowed: Sequence[EntityKey] | None,
 ) -> Mapping[EntityKey, Body | None]:
     changed = decider.evolve(state, event)
     for key, body in changed.items():
@@ -200,13 +203,6 @@ def _evolve(
         else:
             state[key] = body
     return changed
-
-
-def _check_events(decided: Sequence[Event], total: int) -> None:
-    if total > BATCH_EVENTS_MAX:
-        raise DomainRejected("batch_too_large")
-    if any(size_bytes(canonical(event.data)) > EVENT_BYTES_MAX for event in decided):
-        raise DomainRejected("event_too_large")
 
 
 def _text(body: Body | None) -> str | None:

@@ -8,7 +8,6 @@ separates this use from others, it hides nothing.
 
 import hashlib
 
-from cell_core.domain.canonical import canonical
 from cell_core.domain.documents import Document
 
 _KEY = b"multicloud-cells/state-digest/1"
@@ -17,10 +16,11 @@ _MODULUS = 2**256
 
 def term(tenant: str, document: Document) -> int:
     """Return what one entity, tombstones included, contributes to its stripe's digest."""
-    text = canonical(
-        [tenant, document.key, document.version, document.deleted, document.body]
-    ).encode()
-    return int.from_bytes(hashlib.blake2b(text, key=_KEY, digest_size=32).digest(), "big")
+    # Only the body may hold a line break, and it comes last: different entities, different texts.
+    dead = "x" if document.deleted else ""
+    text = f"{tenant}\n{document.key}\n{document.version}{dead}\n{document.body}"
+    hashed = hashlib.blake2b(text.encode(), key=_KEY, digest_size=32)
+    return int.from_bytes(hashed.digest(), "big")
 
 
 def add(digest: str, tenant: str, *, old: Document | None, new: Document | None) -> str:

@@ -14,7 +14,7 @@ from cell_core.domain.canonical import canonical, size_bytes
 from cell_core.domain.decider import Context, Event, Outcome, Rejection
 from cell_core.domain.errors import InvalidInput
 from cell_core.domain.fence import Fence
-from cell_core.domain.limits import DOCUMENT_BYTES_MAX
+from cell_core.domain.limits import DOCUMENT_BYTES_MAX, EVENT_BYTES_MAX
 
 VERSION = 1
 
@@ -97,6 +97,14 @@ def fits(entry: Entry) -> bool:
     return size_bytes(entry.body) <= DOCUMENT_BYTES_MAX
 
 
+def has_large_event(entry: Entry) -> bool:
+    """Say whether one of the events is larger than an event may be."""
+    # Most entries are smaller as a whole than one event may be; those need no closer look.
+    return size_bytes(entry.body) > EVENT_BYTES_MAX and any(
+        size_bytes(canonical(event.data)) > EVENT_BYTES_MAX for event in entry.events
+    )
+
+
 def _body(
     fence: Fence,
     context: Context,
@@ -108,7 +116,7 @@ def _body(
 ) -> str:
     # Changes are canonical already; splicing them in by hand saves encoding each body twice.
     changes = ",".join(
-        f"{canonical(key)}:{'null' if text is None else text}"
+        f'"{key}":{"null" if text is None else text}'
         for key, text in sorted(outcome.changes.items())
     )
     rest = {

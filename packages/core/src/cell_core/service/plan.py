@@ -7,10 +7,9 @@ with its own journal entry and its own answer, exactly as if they had been run o
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from typing import TypeAlias
 
-from cell_core.domain.canonical import canonical, size_bytes
+from cell_core.domain.canonical import size_bytes
 from cell_core.domain.decider import Body, Command, Context, Decider, Outcome, Rejection, execute
 from cell_core.domain.digest import add
 from cell_core.domain.documents import (
@@ -24,13 +23,17 @@ from cell_core.domain.documents import (
 )
 from cell_core.domain.errors import CellError, Rejected, VersionMismatch
 from cell_core.domain.fence import Fence, Guard, Role
-from cell_core.domain.journal import Entry, fits, write_entry
+from cell_core.domain.journal import Entry, fits, has_large_event, write_entry
 from cell_core.domain.limits import COMMIT_BYTES_MAX, OPERATIONS_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """One validated envelope: commands of one stream under one id, all or nothing."""
+    """One validated envelope: commands of one stream under one id, all or nothing.
+
+    Attributes:
+        entities: The ids of the entities it touches, by the keys of their documents.
+    """
 
     decider: Decider
     stream: str
@@ -39,15 +42,16 @@ class Ask:
     fingerprint: str
     expected_version: int | None = None
     trace: str = ""
+    entities: Mapping[str, str] = field(init=False)
 
-    def entities(self) -> dict[str, str]:
-        """Return the ids of the entities this ask touches, by the keys of their documents."""
+    def __post_init__(self) -> None:
         touched = (e for command in self.commands for e in self.decider.touches(command))
-        return {entity_key(self.decider.name, self.stream, e): e for e in touched}
+        found = {entity_key(self.decider.name, self.stream, e): e for e in touched}
+        object.__setattr__(self, "entities", found)
 
     def needs(self) -> list[str]:
         """Return the keys of the documents that must be read before deciding."""
-        return [idempotency_key(self.command_id), *self.entities()]
+        return [idempotency_key(self.command_id), *self.entities]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ class Plan:
             "digest": self.fence.digest,
         }
         # The chain covers partition, epoch, seq and content, so equal tokens mean equal batches.
-        token = sha256(self.fence.chain.encode()).hexdigest()[:36]
+        token = self.fence.chain[:36]
         return Batch(
             partition=partition, fence=Advance(guard, sets), writes=tuple(writes), token=token
         )
@@ -153,10 +157,10 @@ def _decide(made: Plan, ask: Ask, time_ms: int) -> Answer | None:
     )
     outcome = execute(ask.decider, _state(made, ask), ask.commands, context)
     entry, changed = _entry(made, ask, context, outcome)
-    if not made.entries and not _room(made, entry, changed):
-        # Alone and still too large for either cloud: that is the answer, and it is journaled.
-        rejection = Rejection("batch_too_large", len(ask.commands) - 1, {})
-        outcome = Outcome((), {}, {}, rejection)
+    too_large = _too_large(made, entry, changed)
+    if too_large:
+        # It depends on the state, so it is journaled like a domain's own no.
+        outcome = Outcome((), {}, {}, Rejection(too_large, len(ask.commands) - 1, {}))
         entry, changed = _entry(made, ask, context, outcome)
     if not _room(made, entry, changed):
         return None
@@ -169,7 +173,7 @@ def _decide(made: Plan, ask: Ask, time_ms: int) -> Answer | None:
 
 def _state(made: Plan, ask: Ask) -> dict[str, Body]:
     state: dict[str, Body] = {}
-    for key, entity in ask.entities().items():
+    for key, entity in ask.entities.items():
         document = made.changed.get(key) or made.documents.get(key)
         if document is not None and not document.deleted:
             state[entity] = json.loads(document.body)
@@ -198,6 +202,13 @@ def _entry(
     return entry, changed
 
 
+def _too_large(made: Plan, entry: Entry, changed: Mapping[str, Document]) -> str | None:
+    if has_large_event(entry):
+        return "event_too_large"
+    alone = Plan(made.tenant, made.start, made.start, {})
+    return None if _room(alone, entry, changed) else "batch_too_large"
+
+
 def _room(made: Plan, entry: Entry, changed: Mapping[str, Document]) -> bool:
     operations = 1 + 2 * (len(made.entries) + 1) + len({*made.changed, *changed})
     total = made.bytes_written + _bytes(entry, changed)
@@ -219,5 +230,5 @@ def log_document(entry: Entry) -> Document:
 
 def idempotency_document(entry: Entry) -> Document:
     """Return the document that says that `entry` answered its command."""
-    body = canonical({"fingerprint": entry.fingerprint})
+    body = f'{{"fingerprint":"{entry.fingerprint}"}}'
     return Document(idempotency_key(entry.command_id), entry.seq, body)
