@@ -1,0 +1,84 @@
+# The front door: every target installs what it needs, and nobody activates anything.
+# Needs make, bash, Python 3.11 or later, and either uv or pip to bootstrap it.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+# Name another interpreter with `make PYTHON=/path/to/python test`: it gets a fresh .venv.
+PYTHON ?=
+FIND_PYTHON = $(if $(PYTHON),echo "$(PYTHON)",tools/find-python)
+
+# A shim that does not run is no uv.
+UV := $(or $(shell uv --version >/dev/null 2>&1 && command -v uv),.uv/bin/uv)
+# A mirror that is named for pip serves uv too.
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed$(subst /,-,$(PYTHON))
+PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard packages/*/pyproject.toml))
+TEST_WORKERS ?= 2
+
+.PHONY: help
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ── What a user runs ─────────────────────────────────────────────────────────
+.PHONY: demo test lint fix build bench
+demo: $(INSTALLED) ## Watch two clouds on this machine serve, move and lose a cell
+	$(BIN)/python -m cell_devstack
+
+test: $(INSTALLED) ## Run every test that needs no cloud account
+	$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadgroup
+
+lint: $(INSTALLED) ## Check locks, style, types and architecture
+	$(BIN)/python -m tools.locks check
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(INSTALLED) ## Format, and fix what can be fixed
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+build: $(INSTALLED) ## Build dist/aws_worker.zip and dist/azure_worker.zip
+	$(BIN)/python -m tools.bundle --uv $(UV)
+
+bench: $(INSTALLED) ## Measure, and say what was measured
+	$(BIN)/pytest -m bench tests/bench
+
+# ── Housekeeping ─────────────────────────────────────────────────────────────
+.PHONY: lock upgrade clean
+lock: $(INSTALLED) ## Write requirements/*.txt again, keeping every pin that still fits
+	$(BIN)/python -m tools.locks write --uv $(UV)
+
+upgrade: $(INSTALLED) ## Write requirements/*.txt again with the newest versions
+	$(BIN)/python -m tools.locks upgrade --uv $(UV)
+
+clean: ## Remove everything that can be made again
+	rm -rf .venv .uv build dist .hypothesis .*_cache
+	find packages tests tools -name __pycache__ -prune -exec rm -rf {} +
+
+# ── Installation ─────────────────────────────────────────────────────────────
+$(INSTALLED): requirements/dev.txt $(wildcard packages/*/pyproject.toml) | $(UV)
+	rm -rf .venv
+	$(UV) venv --quiet --no-python-downloads --python "$$($(FIND_PYTHON))" .venv
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode --requirements requirements/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix --editable ,$(PACKAGES))
+	@$(BIN)/python -c 'import sys; print("Installed into .venv with Python", sys.version.split()[0])'
+	@touch $@
+
+# Any Python with pip will do here: it does not become the one in .venv.
+.uv/bin/uv: requirements/uv.txt
+	@for python in "$$($(FIND_PYTHON))" python3 /usr/bin/python3; do \
+	    if "$$python" -m pip --version >/dev/null 2>&1; then \
+	        PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_ROOT_USER_ACTION=ignore "$$python" -m pip install --quiet --disable-pip-version-check \
+	            --upgrade --target .uv --require-hashes --requirement requirements/uv.txt; \
+	        touch $@; exit 0; \
+	    fi; \
+	done; \
+	echo "Found neither uv nor pip: install one of them (Debian: apt-get install python3-pip)." >&2; exit 1

@@ -1,0 +1,141 @@
+"""A zip alone is enough: it imports with the network unplugged, compiles nothing and is light."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tools import bundle
+
+# Never needed to answer a request, and each costs a cold start tens of milliseconds of CPU.
+_HEAVY = {
+    "aws_worker": ["aws_xray_sdk", "aws_lambda_powertools.event_handler", "boto3.s3"],
+    "azure_worker": ["azure.cosmos.aio._cosmos_client_connection_async", "azure.identity", "msal"],
+}
+# The discard port: nothing listens there.
+_NOWHERE = {
+    "CELL_LOCAL": "true",
+    "CELL_COSMOS_ENDPOINT": "http://127.0.0.1:9/",
+    "CELL_COSMOS_KEY": "bm9ib2R5",
+    "CELL_DYNAMODB_ENDPOINT": "http://127.0.0.1:9/",
+    "AWS_ACCESS_KEY_ID": "nobody",
+    "AWS_SECRET_ACCESS_KEY": "nobody",
+}
+_ASK = {
+    "aws_worker": """
+import worker
+class Context:
+    function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "1"
+event = {
+    "version": "2.0", "rawPath": "/readyz", "rawQueryString": "", "headers": {},
+    "requestContext": {"http": {"method": "GET", "path": "/readyz"}}, "isBase64Encoded": False,
+}
+print(worker.handler(event, Context())["statusCode"])
+""",
+    "azure_worker": """
+import azure.functions, function_app
+functions = {each.get_function_name(): each for each in function_app.app.get_functions()}
+request = azure.functions.HttpRequest("GET", "https://cell/api/readyz", headers={}, body=b"")
+print(functions["serve"].get_user_function()(request).status_code)
+""",
+}
+
+
+def has_adapter(built):
+    package = built.libraries / f"cell_adapters_{built.deployable.name.partition('_')[0]}"
+    return (package / "bootstrap.py").exists()
+
+
+@pytest.fixture
+def worker(built):
+    if not has_adapter(built):
+        pytest.skip("the adapter has no bootstrap yet")
+    return built
+
+
+@pytest.fixture
+def service():
+    """A service that answers `{}` to everything; yields its address and the calls it saw."""
+    seen = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            seen.append(self.headers["x-amz-target"])
+            self.send_response(200)
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *parts):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", seen
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_it_imports_with_the_network_unplugged_and_compiles_nothing(worker):
+    printed = worker.run(f"import {worker.deployable.entry_module}; print('imported')")
+
+    assert printed == "imported\n"
+
+
+def test_importing_it_loads_no_module_that_a_request_does_not_need(worker):
+    module = worker.deployable.entry_module
+
+    loaded = json.loads(worker.run(f"import {module}; print(json.dumps(sorted(sys.modules)))"))
+
+    assert [name for name in _HEAVY[worker.deployable.name] if name in loaded] == []
+
+
+def test_with_its_database_down_it_answers_503_rather_than_crash(worker):
+    printed = worker.run(_ASK[worker.deployable.name], env=_NOWHERE)
+
+    assert printed.splitlines()[-1] == "503"
+
+
+def test_core_imports_from_the_zip_alone(built):
+    printed = built.run("import cell_core, pydantic, jwt; print(cell_core.__file__)")
+
+    assert printed.strip().startswith(str(built.libraries))
+
+
+@pytest.mark.parametrize("built", bundle.DEPLOYABLES[:1], indirect=True, ids=["aws_worker"])
+def test_the_services_that_were_kept_still_work(built, service):
+    url, seen = service
+
+    printed = built.run(f"""
+import botocore.session
+session = botocore.session.Session()
+session.set_credentials("id", "secret")
+def client(name):
+    return session.create_client(name, region_name="eu-west-1", endpoint_url={url!r})
+client("dynamodb").list_tables()
+client("dynamodb").get_paginator("query")
+client("dynamodb").get_waiter("table_exists")
+client("dynamodbstreams").list_streams()
+print(session.create_client("dynamodb", region_name="eu-west-1").meta.endpoint_url)
+print(session.create_client("sts", region_name="eu-west-1").meta.endpoint_url)
+""")
+
+    assert seen == ["DynamoDB_20120810.ListTables", "DynamoDBStreams_20120810.ListStreams"]
+    assert [line.partition("//")[2].partition(".")[0] for line in printed.split()] == [
+        "dynamodb",
+        "sts",
+    ]
+
+
+@pytest.mark.parametrize("built", bundle.DEPLOYABLES[1:], indirect=True, ids=["azure_worker"])
+def test_the_azure_libraries_import_from_the_zip_alone(built):
+    printed = built.run("""
+import azure.cosmos, azure.functions, azure.identity
+print(azure.cosmos.CosmosClient.__name__, azure.identity.ManagedIdentityCredential.__name__)
+""")
+
+    assert printed == "CosmosClient ManagedIdentityCredential\n"

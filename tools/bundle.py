@@ -1,0 +1,265 @@
+"""Build the deployable zips: exactly the locked dependencies, our code, and an entry point.
+
+The same inputs give the same bytes, so that a deployment happens only when something changed. It
+never resolves versions, and never ships a file of the other cloud.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from tools import cold_start, contents
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+_OLDEST_TIME: Final = (1980, 1, 1, 0, 0, 0)  # The oldest that a zip can hold.
+_MIB: Final = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployable:
+    """One zip, and what goes into it.
+
+    Attributes:
+        name: The zip's name, and its lock's: `requirements/<name>.txt`.
+        packages: Folders below `packages/` whose `src/` is shipped.
+        entry_files: Files for the zip's root, relative to the repository.
+        entry_module: What the cloud imports.
+        libraries: The folder inside the zip where that cloud looks for libraries.
+        size_mib_max: The build fails above it: a larger zip is a slower cold start.
+    """
+
+    name: str
+    packages: tuple[str, ...]
+    entry_files: tuple[str, ...]
+    entry_module: str
+    libraries: PurePosixPath
+    size_mib_max: int
+
+
+DEPLOYABLES: Final = (
+    Deployable(
+        name="aws_worker",
+        packages=("core", "adapters_aws"),
+        entry_files=("packages/adapters_aws/worker.py", "LICENSE"),
+        entry_module="worker",
+        libraries=PurePosixPath(),
+        size_mib_max=25,
+    ),
+    Deployable(
+        name="azure_worker",
+        packages=("core", "adapters_azure"),
+        entry_files=(
+            "packages/adapters_azure/function_app.py",
+            "packages/adapters_azure/host.json",
+            "LICENSE",
+        ),
+        entry_module="function_app",
+        libraries=PurePosixPath(".python_packages/lib/site-packages"),
+        size_mib_max=12,  # Of which 6.7 are the two compiled libraries, cryptography and pydantic.
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a zip is built for, and with.
+
+    Attributes:
+        python: The runtime's version, such as "3.13".
+        platform: The oldest platform it must load on, as the installer spells it.
+        interpreter: A Python of that version, to compile with; without one, sources are shipped.
+        uv: The installer's path.
+    """
+
+    python: str
+    platform: str
+    interpreter: str | None
+    uv: str
+
+
+def main() -> int:
+    """Build what the command line names, report sizes and cold starts, return the exit code."""
+    parser = argparse.ArgumentParser(description="Build the deployable zips.")
+    parser.add_argument("names", nargs="*", help="all of them when none is named")
+    parser.add_argument("--runtime", default=settings()["python"], help="such as 3.13")
+    parser.add_argument("--uv", default=find_uv(), help="the installer's path")
+    options = parser.parse_args()
+    target = target_for(options.runtime, uv=options.uv)
+    if target.interpreter is None:
+        print(
+            f"WARNING: there is no Python {target.python} on this machine, so the zips hold no"
+            " compiled modules: every cold start will compile them. Do not deploy these.",
+            file=sys.stderr,
+        )
+    chosen = [each for each in DEPLOYABLES if each.name in options.names or not options.names]
+    too_large = [each.name for each in chosen if not _build_and_report(each, target)]
+    for name in too_large:
+        print(f"{name}.zip is over its size budget.", file=sys.stderr)
+    return 1 if too_large else 0
+
+
+def settings() -> dict[str, str]:
+    """Return `[tool.bundle]` of pyproject.toml: the one place that names the runtime."""
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    return dict(tool["bundle"])
+
+
+def find_uv() -> str:
+    """Return the installer's path: on PATH, else where the Makefile puts it."""
+    return shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
+
+
+def target_for(python: str, *, uv: str) -> Target:
+    """Return the target of runtime version `python`, with an interpreter if there is one."""
+    if python == f"{sys.version_info.major}.{sys.version_info.minor}":
+        interpreter: str | None = sys.executable
+    else:
+        search = [str(ROOT / "tools" / "find-python"), python]
+        found = subprocess.run(search, capture_output=True, text=True, check=False)
+        interpreter = found.stdout.strip() or None
+    return Target(python=python, platform=settings()["platform"], interpreter=interpreter, uv=uv)
+
+
+def zip_path(deployable: Deployable, target: Target) -> Path:
+    """Return where the zip belongs: `dist/` is for the cloud, `build/pyXY/` for this machine."""
+    if target.python == settings()["python"]:
+        return ROOT / "dist" / f"{deployable.name}.zip"
+    return ROOT / "build" / f"py{target.python.replace('.', '')}" / f"{deployable.name}.zip"
+
+
+def ensure(deployable: Deployable, target: Target) -> Path:
+    """Return the path of a zip that is current, building it if need be."""
+    output = zip_path(deployable, target)
+    lock = ROOT / "build" / f"{deployable.name}.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # Test workers share one build.
+        if not is_current(output, digest(deployable, target)):
+            build(deployable, target, output)
+    return output
+
+
+def is_current(output: Path, wanted: str) -> bool:
+    """Return whether the zip at `output` was made from inputs with the digest `wanted`."""
+    if not output.exists():
+        return False
+    with zipfile.ZipFile(output) as bundle:
+        return bundle.comment.decode() == wanted
+
+
+def digest(deployable: Deployable, target: Target) -> str:
+    """Return a digest of everything that a build reads."""
+    inputs = [ROOT / "requirements" / f"{deployable.name}.txt", *ROOT.glob("tools/*.py")]
+    inputs += [ROOT / name for name in deployable.entry_files]
+    inputs += [path for package in deployable.packages for path in _sources(package)]
+    compiled = "compiled" if target.interpreter else "sources only"
+    total = hashlib.sha256(f"{target.python} {target.platform} {compiled}".encode())
+    for path in sorted(inputs):
+        total.update(path.relative_to(ROOT).as_posix().encode())
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return f"inputs sha256:{total.hexdigest()}"
+
+
+def build(deployable: Deployable, target: Target, output: Path) -> None:
+    """Build one zip at `output`; what stood there stays until the new one is complete."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        stage = Path(folder) / "stage"
+        _install_locked(deployable, target, stage / deployable.libraries)
+        if target.interpreter:
+            # A library's traceback still names file and line; its source is a sixth of the zip.
+            _precompile(target.interpreter, stage, "--sourceless")
+        _copy_ours(deployable, stage)
+        if target.interpreter:
+            _precompile(target.interpreter, stage)
+        draft = output.with_suffix(f".{os.getpid()}")
+        _write_zip(stage, draft, comment=digest(deployable, target))
+        draft.replace(output)
+
+
+def _install_locked(deployable: Deployable, target: Target, libraries: Path) -> None:
+    """Install the lock into `libraries` and remove what is not shipped."""
+    lock = ROOT / "requirements" / f"{deployable.name}.txt"
+    command = [target.uv, "pip", "install", "--quiet", "--target", str(libraries), "--no-deps"]
+    command += ["--python", sys.executable]
+    command += ["--python-version", target.python, "--python-platform", target.platform]
+    command += ["--only-binary", ":all:", "--require-hashes", "--requirements", str(lock)]
+    _run(command)
+    for path in sorted(libraries.rglob("*")):
+        if path.is_file() and not contents.belongs(PurePosixPath(path.relative_to(libraries))):
+            path.unlink()
+
+
+def _copy_ours(deployable: Deployable, stage: Path) -> None:
+    for package in deployable.packages:
+        src = ROOT / "packages" / package / "src"
+        for path in _sources(package):
+            _copy(path, stage / deployable.libraries / path.relative_to(src))
+    for name in deployable.entry_files:
+        _copy(ROOT / name, stage / Path(name).name)
+
+
+def _copy(source: Path, destination: Path) -> None:
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    # A library's file may be a link into the installer's cache: fail rather than write through it.
+    with destination.open("xb") as new:
+        new.write(source.read_bytes())
+
+
+def _sources(package: str) -> list[Path]:
+    found = (ROOT / "packages" / package / "src").rglob("*")
+    return [path for path in found if path.is_file() and "__pycache__" not in path.parts]
+
+
+def _precompile(interpreter: str, stage: Path, *options: str) -> None:
+    # Sets of strings are written in hash order, so the seed must be fixed for equal bytes.
+    environment = {"PYTHONHASHSEED": "0", "PATH": os.defpath}
+    script = str(ROOT / "tools" / "precompile.py")
+    _run([interpreter, "-s", "-P", script, str(stage), *options], environment)
+
+
+def _write_zip(stage: Path, output: Path, *, comment: str) -> None:
+    files = {p.relative_to(stage).as_posix(): p for p in stage.rglob("*") if p.is_file()}
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as bundle:
+        bundle.comment = comment.encode()
+        for name, path in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, _OLDEST_TIME)
+            entry.external_attr = 0o644 << 16
+            entry.create_system = 3  # Unix, whatever this machine is.
+            bundle.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+
+
+def _build_and_report(deployable: Deployable, target: Target) -> bool:
+    """Build one zip, print its size and cold start, and return whether its size is in budget."""
+    output = ensure(deployable, target)
+    size_mib = output.stat().st_size / _MIB
+    print(f"{output.relative_to(ROOT)}: {size_mib:.1f} of {deployable.size_mib_max} MiB", end="")
+    if target.interpreter:
+        phrase = cold_start.report(
+            output, target.interpreter, deployable.entry_module, str(deployable.libraries)
+        )
+        print(f", {phrase}", end="")
+    print(f", Python {target.python}")
+    return size_mib <= deployable.size_mib_max
+
+
+def _run(command: list[str], environment: dict[str, str] | None = None) -> None:
+    if shutil.which(command[0]) is None:
+        sys.exit(f"{command[0]} is not a program: `make build` installs what is needed.")
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
