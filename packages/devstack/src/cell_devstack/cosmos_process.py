@@ -1,0 +1,92 @@
+"""The Cosmos DB stand-in as a process of its own, which can die and come back with its data.
+
+The gateway itself is `cell_devstack.cosmos`; here it is only started, ended and given a container.
+"""
+
+import os
+from pathlib import Path
+from typing import Final, Self
+
+from cell_devstack.cosmos import LOCAL_KEY
+from cell_devstack.held_port import HeldPort
+from cell_devstack.process import ChildProcess, PythonProgram
+
+_START_TIMEOUT_S: Final = 20.0
+
+
+class CosmosStandIn:
+    """A local Cosmos DB account on one URL; what was acknowledged survives `kill`."""
+
+    def __init__(self, *, folder: Path, partitions: int = 1, port: int = 0) -> None:
+        """Prepare it; `folder` keeps its data and its log."""
+        self._held_port = HeldPort(port)
+        self._folder = folder
+        self._process: ChildProcess | None = None
+        self.url = f"http://127.0.0.1:{self._held_port.port}"
+        self.log_path = folder / "cosmos.log"
+        self._program = PythonProgram(
+            module="cell_devstack.cosmos",
+            arguments=(
+                *("--port", str(self._held_port.port)),
+                *("--file", str(folder / "cosmos.sqlite")),
+                *("--partitions", str(partitions)),
+            ),
+            site_packages=True,
+        )
+
+    def __enter__(self) -> Self:
+        try:
+            self.restore()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    @property
+    def process(self) -> ChildProcess:
+        """The running server, for `stop` and `resume`. Raises `RuntimeError` while it is down."""
+        if self._process is None:
+            raise RuntimeError("the Cosmos stand-in is down")
+        return self._process
+
+    def kill(self) -> None:
+        """Take it away at once (SIGKILL)."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
+    def restore(self) -> None:
+        """Bring it back on the same port; does nothing while it is up."""
+        if self._process is not None:
+            return
+        env = {"PATH": os.defpath, "HOME": str(self._folder)}
+        process = ChildProcess(
+            self._program, env=env, cwd=self._folder, log_path=self.log_path
+        )
+        try:
+            process.wait_for_line("listening", timeout_s=_START_TIMEOUT_S)
+        except BaseException:
+            process.kill()
+            raise
+        self._process = process
+
+    def close(self) -> None:
+        """End it and give back its port."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process = None
+        self._held_port.release()
+
+
+def create_container(url: str, database: str, container: str) -> None:
+    """Create a cell's container, as Terraform does in the cloud."""
+    from azure.cosmos import CosmosClient, PartitionKey  # noqa: PLC0415 - 200 ms, if used at all
+
+    with CosmosClient(url, LOCAL_KEY) as client:
+        made = client.create_database_if_not_exists(database)
+        made.create_container_if_not_exists(
+            container, partition_key=PartitionKey(path="/pk"), default_ttl=-1
+        )

@@ -1,0 +1,128 @@
+"""Drives ledger traffic against a cell from several threads and keeps honest books about it.
+
+Every transfer has its own id and is sent again under the same id until it is answered, as the edge
+does; what was acknowledged is remembered, so that an audit can find what was lost or doubled.
+"""
+
+import random  # noqa: TID251 - a shell: the generator is seeded by the caller
+import threading
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from cell_devstack.cell_client import Answer, CellClient, NoAnswer
+
+_LATENCIES_MAX: Final = 20_000
+_TRIES_MAX: Final = 200
+_PAUSE_S: Final = 0.02
+_MAY_RETRY: Final = {409, 429, 503}
+STARTING_BALANCE: Final = 1_000_000
+ACCOUNTS: Final = ("alice", "bob", "carol", "dave")
+BANK: Final = "bank"
+
+
+@dataclass(slots=True)
+class Books:
+    """What was sent and what came back."""
+
+    acknowledged: set[str] = field(default_factory=set)
+    rejected: set[str] = field(default_factory=set)
+    retried: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=_LATENCIES_MAX))
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def commands(self) -> int:
+        """How many commands were answered."""
+        return len(self.acknowledged) + len(self.rejected)
+
+    def percentile_ms(self, share: float) -> float:
+        """Return the latency that `share` of the last commands stayed below, in milliseconds."""
+        with self.lock:
+            ordered = sorted(self.latencies_s)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000 if ordered else 0.0
+
+
+class Traffic:
+    """Random transfers between four accounts of one tenant."""
+
+    def __init__(
+        self, client: CellClient, tenant: str, epoch: int, *, threads: int, seed: int
+    ) -> None:
+        self.books = Books()
+        self._client = client
+        self._tenant = tenant
+        self._epoch = epoch
+        self._seed = seed
+        self._stopped = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(number,), name=f"{tenant}-{number}")
+            for number in range(threads)
+        ]
+
+    def prepare(self) -> None:
+        """Open the accounts and give each the same amount, from a bank that may go below zero."""
+        for account in (BANK, *ACCOUNTS):
+            limit = "none" if account == BANK else "debits_within_credits"
+            self._until_answered(f"open-{account}", "open_account", account=account, limit=limit)
+        for account in ACCOUNTS:
+            amount = str(STARTING_BALANCE)
+            self._until_answered(
+                f"fund-{account}", "transfer", debit=BANK, credit=account, amount=amount
+            )
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Let every command that is under way be answered, then end."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, number: int) -> None:
+        generator = random.Random(self._seed * 1000 + number)  # noqa: S311 - traffic, not a secret
+        count = 0
+        while not self._stopped.is_set():
+            debit, credit = generator.sample(ACCOUNTS, 2)
+            amount = str(generator.randint(1, 500))
+            command_id = f"t{self._seed}-{number}-{count}"
+            began = time.perf_counter()
+            self._until_answered(command_id, "transfer", debit=debit, credit=credit, amount=amount)
+            with self.books.lock:
+                self.books.latencies_s.append(time.perf_counter() - began)
+            count += 1
+        self._client.close()
+
+    def _until_answered(self, command_id: str, command: str, **data: str) -> None:
+        for _ in range(_TRIES_MAX):
+            try:
+                answer = self._client.process(
+                    self._tenant, command_id, command, data, epoch=self._epoch
+                )
+            except NoAnswer as error:
+                self._note(self.books.retried, str(error))
+            else:
+                if answer.status not in _MAY_RETRY:
+                    self._settle(command_id, answer)
+                    return
+                self._note(self.books.retried, answer.code or str(answer.status))
+            time.sleep(_PAUSE_S)
+        self._note(self.books.failed, "gave up")
+
+    def _settle(self, command_id: str, answer: Answer) -> None:
+        with self.books.lock:
+            if answer.status == 200:
+                self.books.acknowledged.add(command_id)
+            elif "position" in answer.body:
+                self.books.rejected.add(command_id)
+            else:
+                self.books.failed[answer.code or str(answer.status)] += 1
+
+    def _note(self, counter: Counter[str], what: str) -> None:
+        with self.books.lock:
+            counter[what] += 1

@@ -1,0 +1,208 @@
+"""The local two-cloud world: one cell in "AWS", one in "Azure", from the real zips.
+
+The handlers, SDKs and zips are the real ones, the clouds are stand-ins on 127.0.0.1. Everything
+that is started is ended by its own process id. Refuses to reach beyond this machine.
+"""
+
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, Self
+
+from cell_devstack.cell_client import CellClient
+from cell_devstack.cosmos import LOCAL_KEY
+from cell_devstack.cosmos_process import CosmosStandIn, create_container
+from cell_devstack.dynamodb import DynamoStandIn, create_table
+from cell_devstack.fault_proxy import FaultProxy
+from cell_devstack.functions_host import FunctionsHost
+from cell_devstack.lambda_host import LambdaHost
+from cell_devstack.local_keys import LocalKeys
+
+AWS: Final = "aws-alpha"
+AZURE: Final = "azure-beta"
+REGION: Final = "us-east-1"
+_TABLE: Final = "cell-state"
+_CONTAINER: Final = "state"
+_DATABASE: Final = "cell"
+_LAMBDA_TIMEOUT_S: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Zips:
+    """The deployables, as `make build` writes them."""
+
+    aws: Path
+    azure: Path
+
+
+class _Service(Protocol):
+    """A part that can go away and come back on the same URL."""
+
+    def kill(self) -> None: ...
+    def restore(self) -> None: ...
+
+
+class _Host(_Service, Protocol):
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def log_path(self) -> Path: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalCell:
+    """One running cell.
+
+    Attributes:
+        link: Between the handler and its database; faults are set on it.
+    """
+
+    id: str
+    cloud: str
+    ordinal: int
+    host: _Host
+    database: _Service
+    link: FaultProxy
+    client: CellClient
+
+    @property
+    def base_url(self) -> str:
+        """Where its API begins."""
+        return self.host.base_url
+
+    def kill(self) -> None:
+        """Take the whole cell away: handler and database."""
+        self.host.kill()
+        self.database.kill()
+
+    def restore(self) -> None:
+        """Bring the whole cell back, with what its database had."""
+        self.database.restore()
+        self.host.restore()
+
+
+class World:
+    """Both cells; a context manager that starts and ends all of it.
+
+    Args:
+        zips: What to run.
+        folder: Where databases keep their files; by default a temporary folder.
+        instances: Lambda executions at a time.
+        partitions: Physical partitions of the Cosmos account.
+    """
+
+    def __init__(
+        self,
+        zips: Zips,
+        *,
+        folder: Path | None = None,
+        instances: int = 2,
+        partitions: int = 1,
+    ) -> None:
+        self.keys = LocalKeys()
+        self.cells: dict[str, LocalCell] = {}
+        self._zips = zips
+        self._folder = folder
+        self._instances = instances
+        self._partitions = partitions
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            folder = self._folder or Path(
+                self._stack.enter_context(tempfile.TemporaryDirectory(prefix="world-"))
+            )
+            self.cells = {AWS: self._aws(folder), AZURE: self._azure(folder)}
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End everything, in the opposite order of its start."""
+        self._stack.close()
+
+    def _aws(self, folder: Path) -> LocalCell:
+        home = _made(folder / "dynamodb")
+        database = self._stack.enter_context(DynamoStandIn(folder=home))
+        create_table(dynamo_client(database.url), _TABLE)
+        link = self._stack.enter_context(FaultProxy(database.url))
+        settings = {
+            **self._settings(AWS, 1),
+            "CELL_TABLE": _TABLE,
+            "CELL_DYNAMODB_ENDPOINT": link.url,
+            "AWS_REGION": REGION,
+        }
+        host = self._stack.enter_context(
+            LambdaHost(self._zips.aws, settings, instances=self._instances)
+        )
+        return self._cell(AWS, "aws", 1, host, database, link)
+
+    def _azure(self, folder: Path) -> LocalCell:
+        home = _made(folder / "cosmos")
+        database = self._stack.enter_context(
+            CosmosStandIn(folder=home, partitions=self._partitions)
+        )
+        create_container(database.url, _DATABASE, _CONTAINER)
+        link = self._stack.enter_context(FaultProxy(database.url))
+        settings = {
+            **self._settings(AZURE, 2),
+            "CELL_COSMOS_ENDPOINT": link.url,
+            "CELL_COSMOS_DATABASE": _DATABASE,
+            "CELL_COSMOS_CONTAINER": _CONTAINER,
+            "CELL_COSMOS_KEY": LOCAL_KEY,
+        }
+        host = self._stack.enter_context(FunctionsHost(self._zips.azure, settings))
+        return self._cell(AZURE, "azure", 2, host, database, link)
+
+    def _settings(self, cell: str, ordinal: int) -> dict[str, str]:
+        return {
+            "CELL_ID": cell,
+            "CELL_ORDINAL": str(ordinal),
+            "CELL_GRANT_KEYS": self.keys.jwks,
+            "CELL_LOCAL": "1",
+        }
+
+    def _cell(
+        self,
+        cell: str,
+        cloud: str,
+        ordinal: int,
+        host: _Host,
+        database: _Service,
+        link: FaultProxy,
+    ) -> LocalCell:
+        client = CellClient(host.base_url, cell, self.keys)
+        return LocalCell(
+            id=cell,
+            cloud=cloud,
+            ordinal=ordinal,
+            host=host,
+            database=database,
+            link=link,
+            client=client,
+        )
+
+
+def dynamo_client(url: str) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
+    """Return a client of the DynamoDB stand-in at `url`, with credentials that open nothing."""
+    import boto3  # noqa: PLC0415 - 200 ms that a world without AWS need not pay
+
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106 - the stand-in takes any
+    )
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
