@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
 import tests.profiles  # noqa: F401 - the profile must be loaded before a machine takes its settings
 from cell_core.domain.canonical import canonical
@@ -19,30 +19,20 @@ from tests.core.naive import MODELS, Naive
 
 WAITS_MS = (0, 1, 1, 2, 10)
 SIZES = (1, 1, 2, 3)
-WEIGHTS = (1, 4, 16)
 
 
 @st.composite
 def steps(draw: Any) -> tuple[int, list[Command]]:
     """How long to wait, and the batch to run then: new, one of before, or what is due."""
     machine = draw(st.runner())
-    drawing = Drawing(draw, machine.decider, machine.entities, machine.hints())
+    drawing = Drawing(draw, machine.decider, machine.entities, machine.naive.hints(machine.time_ms), machine.seq)
     wait_ms = drawing.pick(WAITS_MS)
     context = machine.context(wait_ms)
-    if machine.past and drawing.rarely():
+    if machine.past and drawing.chance(1 / 16):
         return wait_ms, drawing.pick(machine.past)
-    if machine.is_swept and drawing.rarely():
+    if machine.is_swept and drawing.chance(1 / 16):
         return wait_ms, machine.due(context.time_ms)
     return wait_ms, drawing.commands(machine.names, drawing.pick(SIZES), context)
-
-
-@st.composite
-def preferences(draw: Any) -> list[str]:
-    """The commands of a walk, each as often as its weight: a rare one leaves room for others."""
-    machine = draw(st.runner())
-    weights = draw(st.tuples(*(st.sampled_from(WEIGHTS) for _ in machine.decider.commands)))
-    drawn = zip(machine.decider.commands, weights, strict=True)
-    return [name for name, weight in drawn for _ in range(weight)]
 
 
 class DomainMachine(RuleBasedStateMachine):
@@ -56,12 +46,10 @@ class DomainMachine(RuleBasedStateMachine):
         self.entities: dict[str, Any] = {}
         self.log: list[tuple[str, str]] = []
         self.past: list[list[Command]] = []
+        self.names = list(self.decider.commands)
         self.naive = MODELS.get(self.decider.name, Naive)()
         self.is_known = self.decider.name in MODELS
         self.is_swept = isinstance(self.decider, Swept)
-
-    def hints(self) -> list[Any]:
-        return [*self.naive.hints(), self.time_ms, self.time_ms + 5]
 
     def due(self, time_ms: int) -> list[Command]:
         found = (self.decider.due(key, body, time_ms) for key, body in self.entities.items())
@@ -75,10 +63,6 @@ class DomainMachine(RuleBasedStateMachine):
             time_ms=self.time_ms + wait_ms,
             seq=self.seq + 1,
         )
-
-    @initialize(names=preferences())
-    def prefer(self, names: list[str]) -> None:
-        self.names = names
 
     @rule(step=steps())
     def run(self, step: tuple[int, list[Command]]) -> None:

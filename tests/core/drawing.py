@@ -6,10 +6,11 @@ and numbers are those of the state, give or take one.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from random import Random
+from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 
@@ -19,10 +20,12 @@ from cell_core.schema import read
 IDS = ("a", "b", "c", "d")
 AMOUNTS = ("1", "2", "10", "5" + "0" * 17, "9" * 18)
 NAMES = ("x", "y", "z")
-TRIES_MAX = 3
-STEP_BYTES = 96
+TRIES_MAX = 8
 
-_bytes = st.binary(min_size=STEP_BYTES, max_size=STEP_BYTES)
+Hints: TypeAlias = Mapping[str, Sequence[Any]]
+"""Values worth drawing for a member, by its name, from whoever knows the domain better."""
+
+_seeds = st.binary(min_size=8, max_size=8).map(lambda seed: int.from_bytes(seed, "little"))
 
 
 @dataclass
@@ -40,71 +43,71 @@ class Known:
             self.integers.append(value)
 
 
-def known_in(entities: Entities, hints: Iterable[Any]) -> Known:
+def known_in(entities: Entities) -> Known:
     known = Known()
+    # Always one that nothing has yet, or a walk ends when all that there is has been closed.
+    known.ids.append(f"n{len(entities)}")
     for key, body in entities.items():
         known.ids.append(key.partition(".")[2])
         for value in body.values():
             known.add(value)
-    for value in hints:
-        known.add(value)
     return known
 
 
 class Drawing:
     """One draw of commands; `entities` and `hints` are what there is to reuse.
 
-    All choices come from one draw of bytes, read as a number of mixed base: a draw for each choice
-    costs eight times as much. Where the bytes end, the first option is taken.
+    All choices grow from one drawn seed: hypothesis takes eight times as long to draw each of them,
+    and of a failing walk it is the number of steps that is worth shrinking.
     """
 
     def __init__(
-        self, draw: Any, decider: Decider, entities: Entities, hints: Iterable[Any]
+        self, draw: Any, decider: Decider, entities: Entities, hints: Hints, salt: int
     ) -> None:
         self._draw = draw
-        self._rest = int.from_bytes(draw(_bytes), "big")
+        # Hypothesis likes to repeat what it drew, and zeros: salted, each step is a new one.
+        self._random = Random(draw(_seeds) + salt)
         self._decider = decider
         self._entities = entities
-        self._known = known_in(entities, hints)
+        self._hints = hints
+        self._known = known_in(entities)
 
     def pick(self, options: Sequence[Any]) -> Any:
         """Draw one of `options`."""
-        self._rest, index = divmod(self._rest, len(options))
-        return options[index]
+        return options[int(self._random.random() * len(options))]
 
-    def often(self) -> bool:
-        return self.pick((False, True, True, True))
-
-    def rarely(self) -> bool:
-        return self.pick(range(16)) == 15
+    def chance(self, part: float) -> bool:
+        return self._random.random() < part
 
     def commands(self, names: Sequence[str], size: int, context: Context) -> list[Command]:
         """Draw a batch; mostly, commands that the domain would reject are drawn again."""
-        state, batch = self._entities, []
-        for _ in range(size):
-            for _ in range(self.pick((1, TRIES_MAX, TRIES_MAX))):
-                command = self.command(self.pick(names))
-                outcome = execute(self._decider, state, [command], context)
-                if outcome.rejection is None:
-                    break
-            batch.append(command)
-            state = outcome.state
+        state, batch, tries = self._entities, [], TRIES_MAX if self.chance(3 / 4) else 1
+        while len(batch) < size:
+            command = self.command(self.pick(names))
+            outcome = execute(self._decider, state, [command], context)
+            tries -= 1
+            if outcome.rejection is None or tries <= 0:
+                batch.append(command)
+                state = outcome.state
         return batch
 
     def command(self, name: str) -> Command:
         """Draw one command; its model must accept whatever its JSON schema allows."""
         model = self._decider.commands[name]
-        self._definitions = schema_of(model).get("$defs", {})
-        self._focus = self._facts()
-        return Command(name, read(model, self._object(schema_of(model)), "invalid_data"))
+        schema = schema_of(model)
+        self._definitions = schema.get("$defs", {})
+        self._focus = self._facts(schema["properties"]) if self.chance(3 / 4) else {}
+        return Command(name, read(model, self._object(schema), "invalid_data"))
 
-    def _facts(self) -> Mapping[str, Any]:
-        """What one existing entity says of itself, its id under the name of its kind too."""
-        if not self._entities or not self.often():
-            return {}
-        key = self.pick(list(self._entities))
-        kind, _, entity = key.partition(".")
-        return {**self._entities[key], kind: entity, "id": entity}
+    def _facts(self, members: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What one entity that has to do with `members` says of itself, its id included."""
+        facts = []
+        for key, body in self._entities.items():
+            kind, _, entity = key.partition(".")
+            if kind in members or "id" in members or not body.keys().isdisjoint(members):
+                facts.append((body, {kind: entity, "id": entity}))
+        body, ids = self.pick(facts or [({}, {})])
+        return {**body, **ids}
 
     def _object(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         if "properties" not in schema:
@@ -112,9 +115,11 @@ class Drawing:
             return {self.pick(NAMES): self._value(members) for _ in range(self.pick((0, 1, 2)))}
         drawn = {}
         for name, member in schema["properties"].items():
-            if name in self._focus and self.often():
+            if name in self._focus and self.chance(7 / 8):
                 drawn[name] = self._focus[name]
-            elif name in schema.get("required", ()) or self.often():
+            elif self._hints.get(name) and self.chance(3 / 4):
+                drawn[name] = self.pick(self._hints[name])
+            elif name in schema.get("required", ()) or self.chance(1 / 2):
                 drawn[name] = self._value(member)
         return drawn
 
@@ -134,7 +139,7 @@ class Drawing:
         known = self._number_near(self.pick(self._known.digits)) if pattern else ""
         if re.fullmatch(pattern, "a"):
             known = self.pick(self._known.ids)
-        if self.rarely() or not re.fullmatch(pattern, known):
+        if self.chance(1 / 32) or not re.fullmatch(pattern, known):
             return self._draw(texts(pattern, schema.get("maxLength", 20)))
         return known
 

@@ -4,7 +4,7 @@ Shares nothing with `cell_core.domains`: numbers are ints, an account is a dicti
 order of rejections is the order of lines.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -39,9 +39,9 @@ class Naive:
         """Return what the domain's entities must be now."""
         return self.state
 
-    def hints(self) -> Iterator[Any]:
-        """Yield numbers near which a mistake would show."""
-        yield from ()
+    def hints(self, time_ms: int) -> Mapping[str, Sequence[Any]]:
+        """Return what is worth drawing: what is still in use, numbers near which mistakes show."""
+        return {}
 
 
 class NaiveLedger(Naive):
@@ -136,14 +136,29 @@ class NaiveLedger(Naive):
             if value is not None
         }
 
-    def hints(self):
+    def hints(self, time_ms):
+        accounts = [k[8:] for k, body in self.state.items() if body.get("closed") is False]
+        holds = [k[5:] for k, body in self.state.items() if body.get("state") == "open"]
+        times = [time_ms, time_ms + 1, time_ms + 5]
+        amounts = [str(n + d) for n in self._brinks() for d in (-1, 0, 1) if 0 < n + d <= LARGEST]
+        return {
+            "debit": accounts,
+            "credit": accounts,
+            "hold": holds,
+            "amount": amounts,
+            "expires_ms": times,
+        }
+
+    def _brinks(self):
+        yield 10
         for key, body in self.state.items():
-            if key.startswith("account."):
-                debits = body["debits_posted"] + body["debits_pending"]
-                credits_ = body["credits_posted"] + body["credits_pending"]
-                yield from map(str, {LARGEST - debits, LARGEST - credits_})
-                yield str(max(body["credits_posted"] - debits, 0))
-                yield str(max(body["debits_posted"] - credits_, 0))
+            if key.startswith("hold."):
+                yield body["amount"]
+                continue
+            debits = body["debits_posted"] + body["debits_pending"]
+            credits_ = body["credits_posted"] + body["credits_pending"]
+            yield from (LARGEST - debits, LARGEST - credits_)
+            yield from (body["credits_posted"] - debits, body["debits_posted"] - credits_)
 
 
 class NaiveRecords(Naive):

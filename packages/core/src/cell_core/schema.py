@@ -33,9 +33,12 @@ Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Strict(BaseModel):
-    """A closed object without coercion: what is not named is refused, `"1"` is not `1`."""
+    """A closed object without coercion: what is not named is refused, `"1"` is not `1`.
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    Its validator is built at first use: a cold start pays only for what its request needs.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class NamedCommand(Strict):

@@ -7,6 +7,7 @@ import random  # noqa: TID251 - composition root: the one place that makes a gen
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -49,7 +50,7 @@ class CellSettings(BaseModel):
     CELL_STORE_READ_TIMEOUT_S: float = Field(default=0.8, gt=0, le=10)
 
     @classmethod
-    def load(cls, environment: Mapping[str, str]) -> "CellSettings":
+    def load(cls, environment: Mapping[str, str]) -> Self:
         """Return the settings found in `environment`.
 
         Raises:

@@ -63,9 +63,7 @@ class CosmosStandIn:
         if self._process is not None:
             return
         env = {"PATH": os.defpath, "HOME": str(self._folder)}
-        process = ChildProcess(
-            self._program, env=env, cwd=self._folder, log_path=self.log_path
-        )
+        process = ChildProcess(self._program, env=env, cwd=self._folder, log_path=self.log_path)
         try:
             process.wait_for_line("listening", timeout_s=_START_TIMEOUT_S)
         except BaseException:

@@ -204,5 +204,3 @@ def dynamo_client(url: str) -> Any:  # noqa: ANN401 - boto3's clients are made a
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-

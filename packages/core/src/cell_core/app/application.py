@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 
 from cell_core.app.commands import Commands
 from cell_core.app.control import Control
-from cell_core.app.openapi import openapi
 from cell_core.app.problems import encode, problem_of
 from cell_core.app.reads import Reads
 from cell_core.app.routes import Call, Reply, Route, Router, read_query
@@ -200,10 +199,16 @@ class App:
                 template="/openapi.json",
                 id="openapi",
                 summary="This description",
-                handle=lambda _: Reply(openapi(self._routes, self._domains)),
+                handle=self._describe,
                 scope="open",
             ),
         ]
+
+    def _describe(self, _call: Call) -> Reply:
+        # 50 ms of models that no other request needs.
+        from cell_core.app.openapi import openapi  # noqa: PLC0415 - see above
+
+        return Reply(openapi(self._routes, self._domains))
 
     def _ready(self, _call: Call) -> Reply:
         try:

@@ -6,8 +6,8 @@ rather than raising: an audit wants all of them.
 
 from collections.abc import Mapping, Sequence
 
-from cell_core.domain.decider import Body, Decider, Event, fold
 from cell_core.domain.canonical import canonical
+from cell_core.domain.decider import Body, Decider, Event, fold
 from cell_core.domain.digest import add
 from cell_core.domain.documents import Document, entity_key
 from cell_core.domain.fence import GENESIS, Fence
@@ -34,7 +34,7 @@ def problems_of(
 
 
 def _chain_problems(fence: Fence, entries: Sequence[Entry]) -> list[str]:
-    problems = []
+    problems: list[str] = []
     chain, seen = GENESIS, set[str]()
     for expected, entry in enumerate(entries, start=1):
         if entry.seq != expected:

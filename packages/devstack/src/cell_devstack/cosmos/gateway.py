@@ -12,7 +12,7 @@ from cell_devstack.cosmos.account import Account
 from cell_devstack.cosmos.auth import LOCAL_KEY, MasterKey
 from cell_devstack.cosmos.batch import Batches
 from cell_devstack.cosmos.catalog import Catalog, Container
-from cell_devstack.cosmos.documents import ITEM_BYTES_MAX, Documents
+from cell_devstack.cosmos.documents import Documents
 from cell_devstack.cosmos.engine import Engine
 from cell_devstack.cosmos.errors import (
     COLLECTION_RECREATED,
@@ -26,8 +26,6 @@ from cell_devstack.cosmos.feed import ChangeFeed
 from cell_devstack.cosmos.items import ItemOperation, Items
 from cell_devstack.cosmos.query import Queries
 from cell_devstack.cosmos.scope import Visibility
-
-BODY_BYTES_MAX: Final = ITEM_BYTES_MAX + 64 * 1024  # an item, and what a batch wraps around it
 
 _REFUSED_HEADERS: Final = {
     "x-ms-documentdb-pre-trigger-include": "A trigger",
@@ -103,8 +101,6 @@ class CosmosGateway:
         return response
 
     def _applied(self, request: Request) -> Response:
-        if len(request.raw) > BODY_BYTES_MAX:
-            raise CosmosError(413, "Request size is too large.")
         for header in _REFUSED_HEADERS.keys() & request.headers.keys():
             if request.headers[header].lower() != "false":
                 raise not_implemented(_REFUSED_HEADERS[header])

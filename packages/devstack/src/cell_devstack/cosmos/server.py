@@ -11,6 +11,7 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Final, Self
 
+from cell_devstack.cosmos.documents import ITEM_BYTES_MAX
 from cell_devstack.cosmos.errors import CosmosError
 from cell_devstack.cosmos.exchange import Request, Response
 from cell_devstack.cosmos.faults import fault_from_json
@@ -20,6 +21,8 @@ from cell_devstack.http_server import HttpRequest, HttpResponse, LocalHttpServer
 
 FAULTS_PATH: Final = "/_standin/faults"
 CONNECTIONS_MAX: Final = 512
+# The SDK writes a character as up to six bytes; what is stored is measured again, in UTF-8.
+BODY_BYTES_MAX: Final = 6 * ITEM_BYTES_MAX
 LOGGED_BODY_BYTES_MAX: Final = 1000
 LOG_BYTES_MAX: Final = 256 * 1024 * 1024
 
@@ -32,7 +35,9 @@ class CosmosServer:
     ) -> None:
         self.gateway = gateway
         self._log = None if wire_log is None else _WireLog(wire_log)
-        self._http = LocalHttpServer(self._answer, port=port, connections_max=CONNECTIONS_MAX)
+        self._http = LocalHttpServer(
+            self._answer, port=port, connections_max=CONNECTIONS_MAX, body_bytes_max=BODY_BYTES_MAX
+        )
 
     @property
     def url(self) -> str:

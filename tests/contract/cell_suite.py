@@ -1,0 +1,11 @@
+"""What a cell promises on any store, as tests: the class that a binding inherits.
+
+It needs one fixture, `open_store`. As with `CellStoreContract`, no binding overrides, drops or
+marks a promise away.
+"""
+
+from tests.contract.cell_writing import CommandPromises
+
+
+class CellContract(CommandPromises):
+    """Every promise of a cell's services."""
