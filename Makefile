@@ -28,8 +28,8 @@ help: ## List the targets
 
 # ── What a user runs ─────────────────────────────────────────────────────────
 .PHONY: demo test lint fix build bench
-demo: $(INSTALLED) ## Watch two clouds on this machine serve, move and lose a cell
-	$(BIN)/python -m cell_devstack
+demo: $(INSTALLED) ## Run a cell of each cloud here, with traffic and proof (KEEP=1: until Ctrl-C)
+	$(BIN)/python -m cell_devstack $$($(BIN)/python -m tools.local_zips) $(if $(KEEP),--keep)
 
 test: $(INSTALLED) ## Run every test that needs no cloud account
 	$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadgroup

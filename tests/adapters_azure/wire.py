@@ -8,7 +8,9 @@ from azure.cosmos import ContainerProxy, CosmosClient, PartitionKey
 from cell_adapters_azure.bootstrap import Settings, connect
 from cell_adapters_azure.store import CosmosCellStore
 from cell_devstack.cosmos import LOCAL_KEY, CosmosGateway, serve
+from cell_devstack.cosmos.errors import ConnectionCut, CosmosError
 from cell_devstack.cosmos.exchange import Request, Response
+from tests.contract.samples import document, stand
 
 DATABASE, CONTAINER = "cells", "azure-beta"
 DOCS = ("dbs", DATABASE, "colls", CONTAINER, "docs")
@@ -86,6 +88,21 @@ class LocalCosmos:
         return CosmosCellStore(self.connect)
 
 
+def always(status: int, sub_status: int | None = None, **headers: str):
+    def answer(_request: Request, _serve: object) -> Response:
+        raise CosmosError(status, "as told", sub_status=sub_status, headers=headers)
+
+    return answer
+
+
+def says(text: str, status: int = 200):
+    return lambda _request, _serve: Response(status=status, text=text)
+
+
+def cut(_request: Request, _serve: object) -> Response:
+    raise ConnectionCut
+
+
 @contextmanager
 def local_cosmos(*, partitions: int = 1) -> Iterator[LocalCosmos]:
     """Serve a new account with an empty container until the block ends."""
@@ -95,3 +112,9 @@ def local_cosmos(*, partitions: int = 1) -> Iterator[LocalCosmos]:
         cosmos = LocalCosmos(wire, server.url)
         cosmos.create()
         yield cosmos
+
+
+def standing(store: CosmosCellStore, cosmos: LocalCosmos, partition: str) -> None:
+    """Write a fence and one document, and forget the requests for it."""
+    stand(store, partition, document("ENT:a:b:c"))
+    cosmos.wire.seen.clear()

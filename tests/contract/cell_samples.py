@@ -25,6 +25,7 @@ from cell_core.domain.fence import Fence, Role
 from cell_core.domain.ids import stripe_of
 from cell_core.domain.journal import Entry, fingerprint, read_entry
 from cell_core.domain.limits import COMMIT_BYTES_MAX, OPERATIONS_MAX, READ_KEYS_MAX
+from cell_core.memory import MemoryCellStore
 from cell_core.ports import CellStore
 from cell_core.schema import read
 from cell_core.service.control import Cell, Controller
@@ -35,7 +36,6 @@ from cell_core.service.reads import Reader, Reading
 from cell_core.service.remove import Remover
 from cell_core.service.replicate import Replicator
 from cell_core.service.sweep import Sweeper
-from tests.contract.contract import Contract
 from tests.contract.samples import OpenStore
 from tests.domains_under_test import DOMAINS
 
@@ -231,7 +231,7 @@ class Stripe:
         return Reading(self.tenant, epoch, domain, stream)
 
 
-class OnOneCell(Contract):
+class OnOneCell:
     """The fixtures of all promises of a cell; a binding gives the store on which it stands.
 
     Cells that `cell` copies from and to stand on the reference store, so that each binding also
@@ -246,6 +246,14 @@ class OnOneCell(Contract):
     @pytest.fixture
     def cell(self, open_store: OpenStore) -> LocalCell:
         return LocalCell(open_store())
+
+    @pytest.fixture
+    def other_instance(self, open_store: OpenStore) -> LocalCell:
+        return LocalCell(open_store())
+
+    @pytest.fixture
+    def reference(self) -> LocalCell:
+        return LocalCell(MemoryCellStore(), AWAY)
 
     @pytest.fixture
     def tenant(self) -> str:

@@ -4,8 +4,10 @@ It needs one fixture, `open_store`. As with `CellStoreContract`, no binding over
 marks a promise away.
 """
 
+from tests.contract.cell_owning import OwnershipPromises
+from tests.contract.cell_serving import ServePromises
 from tests.contract.cell_writing import CommandPromises
 
 
-class CellContract(CommandPromises):
+class CellContract(CommandPromises, ServePromises, OwnershipPromises):
     """Every promise of a cell's services."""

@@ -1,5 +1,6 @@
 """What a cell promises to those who send commands: one effect, one answer, all or nothing."""
 
+import json
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -27,13 +28,13 @@ from tests.contract.cell_samples import (
     stream_in,
     transfer,
 )
-from tests.contract.samples import OpenStore
+from tests.contract.contract import Contract
 
 _LARGE = "x" * 15_500
 """A record of almost the largest event."""
 
 
-class CommandPromises(OnOneCell):
+class CommandPromises(OnOneCell, Contract):
     """Promises about commands that reach a cell where their tenant lives."""
 
     def test_a_command_is_journaled_and_changes_its_entity(self, stripe: Stripe) -> None:
@@ -206,9 +207,9 @@ class CommandPromises(OnOneCell):
         assert all(cell.at(tenant, number).fence().seq == 0 for number in range(4))
 
     def test_of_two_writers_that_know_one_position_both_are_heard(
-        self, stripe: Stripe, open_store: OpenStore
+        self, stripe: Stripe, other_instance: LocalCell
     ) -> None:
-        other = LocalCell(open_store()).at(stripe.tenant)
+        other = other_instance.at(stripe.tenant)
         stripe.one(put("a", {}))
         other.fence()
 
@@ -220,9 +221,9 @@ class CommandPromises(OnOneCell):
         assert entity.body == '{"rev":3,"value":{"mine":1,"others":2}}'
 
     def test_a_retry_at_another_instance_gets_the_answer_of_the_first(
-        self, stripe: Stripe, open_store: OpenStore
+        self, stripe: Stripe, other_instance: LocalCell
     ) -> None:
-        other = LocalCell(open_store()).at(stripe.tenant)
+        other = other_instance.at(stripe.tenant)
         other.fence()
         command = put("a")
         first = stripe.one(command)
@@ -323,8 +324,6 @@ def _live(stripe: Stripe) -> list[Entry]:
 
 
 def _bodies(stripe: Stripe, domain: str) -> dict[str, dict]:
-    import json
-
     prefix = f"{ENTITY}{domain}:main:"
     found = [d for d in stripe.exported(prefix) if not d.deleted]
     return {d.key.removeprefix(prefix): json.loads(d.body) for d in found}

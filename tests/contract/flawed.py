@@ -1,5 +1,6 @@
 """Stores with one flaw each, of the kind that adapters really have; no test is in here."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -148,6 +149,7 @@ class CannotLock(MemoryCellStore):
         held = trial._backend.partition(batch.partition)
         held.fence, held.documents = before.fence, dict(before.documents)
         trial.commit(batch)
+        time.sleep(0)  # No waiting: only a chance for the next thread.
         after = trial.read(batch.partition, keys)
         real = self._backend.partition(batch.partition)
         real.fence = after.fence

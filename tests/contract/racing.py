@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
@@ -34,16 +35,13 @@ class RacePromises(OnOneBackend, Contract):
     """Promises that only threads can break; each writer has a store of its own."""
 
     @pytest.fixture
-    def racing(self, open_store: OpenStore, partition: str) -> Iterator[list[CellStore]]:
-        """Yield a store for each writer, on a partition with a fence and a counter at 0."""
+    def racing(self, open_store: OpenStore, partition: str) -> list[CellStore]:
+        """Return a store for each writer, on a partition with a fence and a counter at 0."""
         if self.no_races:
             pytest.skip(self.no_races)
         stores = [open_store() for _ in range(_WRITERS)]
         stand(stores[0], partition, document(_COUNTER, 0, "0"))
-        usual_s = sys.getswitchinterval()
-        sys.setswitchinterval(1e-5)  # Else a store in memory hardly meets another thread.
-        yield stores
-        sys.setswitchinterval(usual_s)
+        return stores
 
     def test_of_writers_that_advance_one_fence_exactly_one_wins_each_seq(
         self, racing: list[CellStore], partition: str
@@ -96,8 +94,26 @@ class RacePromises(OnOneBackend, Contract):
 
 
 def _at_once(stores: list[CellStore], work: Callable[[CellStore], list[int]]) -> list[int]:
-    with ThreadPoolExecutor(len(stores)) as threads:
-        return [number for numbers in threads.map(work, stores) for number in numbers]
+    """Return all that `work` returned, run in one thread for each store from one moment on."""
+    start = threading.Barrier(len(stores), timeout=30)
+
+    def started(store: CellStore) -> list[int]:
+        start.wait()
+        return work(store)
+
+    with ThreadPoolExecutor(len(stores)) as threads, _often_switching():
+        return [number for numbers in threads.map(started, stores) for number in numbers]
+
+
+@contextmanager
+def _often_switching() -> Iterator[None]:
+    """Let threads take turns so often that a store in memory meets them too."""
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual_s)
 
 
 def _wins(attempt: Callable[[], int]) -> list[int]:

@@ -22,10 +22,6 @@ FLAWS: list[tuple[type[MemoryCellStore], Callable[..., None]]] = [
         PROMISE.test_a_guard_that_does_not_hold_is_refused_with_the_fence_found,
     ),
     (
-        flawed.IgnoresSeq,
-        PROMISE.test_of_writers_that_advance_one_fence_exactly_one_wins_each_seq,
-    ),
-    (
         flawed.IgnoresChain,
         PROMISE.test_a_guard_that_does_not_hold_is_refused_with_the_fence_found,
     ),

@@ -25,7 +25,7 @@ SIZES = (1, 1, 2, 3)
 def steps(draw: Any) -> tuple[int, list[Command]]:
     """How long to wait, and the batch to run then: new, one of before, or what is due."""
     machine = draw(st.runner())
-    drawing = Drawing(draw, machine.decider, machine.entities, machine.naive.hints(machine.time_ms), machine.seq)
+    drawing = Drawing(draw, machine.decider, machine.entities, machine.naive.plausible, machine.seq)
     wait_ms = drawing.pick(WAITS_MS)
     context = machine.context(wait_ms)
     if machine.past and drawing.chance(1 / 16):

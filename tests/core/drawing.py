@@ -20,10 +20,11 @@ from cell_core.schema import read
 IDS = ("a", "b", "c", "d")
 AMOUNTS = ("1", "2", "10", "5" + "0" * 17, "9" * 18)
 NAMES = ("x", "y", "z")
-TRIES_MAX = 8
+TRIES_MAX = 4
 
-Hints: TypeAlias = Mapping[str, Sequence[Any]]
-"""Values worth drawing for a member, by its name, from whoever knows the domain better."""
+Pick: TypeAlias = Callable[[Sequence[Any]], Any]
+Plausible: TypeAlias = Callable[[str, Pick], Mapping[str, Any]]
+"""Members of a command, from whoever knows the domain better; empty if nobody does."""
 
 _seeds = st.binary(min_size=8, max_size=8).map(lambda seed: int.from_bytes(seed, "little"))
 
@@ -45,8 +46,6 @@ class Known:
 
 def known_in(entities: Entities) -> Known:
     known = Known()
-    # Always one that nothing has yet, or a walk ends when all that there is has been closed.
-    known.ids.append(f"n{len(entities)}")
     for key, body in entities.items():
         known.ids.append(key.partition(".")[2])
         for value in body.values():
@@ -55,21 +54,21 @@ def known_in(entities: Entities) -> Known:
 
 
 class Drawing:
-    """One draw of commands; `entities` and `hints` are what there is to reuse.
+    """One draw of commands.
 
     All choices grow from one drawn seed: hypothesis takes eight times as long to draw each of them,
     and of a failing walk it is the number of steps that is worth shrinking.
     """
 
     def __init__(
-        self, draw: Any, decider: Decider, entities: Entities, hints: Hints, salt: int
+        self, draw: Any, decider: Decider, entities: Entities, plausible: Plausible, salt: int
     ) -> None:
         self._draw = draw
         # Hypothesis likes to repeat what it drew, and zeros: salted, each step is a new one.
         self._random = Random(draw(_seeds) + salt)
         self._decider = decider
         self._entities = entities
-        self._hints = hints
+        self._plausible = plausible
         self._known = known_in(entities)
 
     def pick(self, options: Sequence[Any]) -> Any:
@@ -96,7 +95,9 @@ class Drawing:
         model = self._decider.commands[name]
         schema = schema_of(model)
         self._definitions = schema.get("$defs", {})
-        self._focus = self._facts(schema["properties"]) if self.chance(3 / 4) else {}
+        self._focus = self._plausible(name, self.pick) if self.chance(3 / 4) else {}
+        if not self._focus and self.chance(1 / 2):
+            self._focus = self._facts(schema["properties"])
         return Command(name, read(model, self._object(schema), "invalid_data"))
 
     def _facts(self, members: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -117,8 +118,6 @@ class Drawing:
         for name, member in schema["properties"].items():
             if name in self._focus and self.chance(7 / 8):
                 drawn[name] = self._focus[name]
-            elif self._hints.get(name) and self.chance(3 / 4):
-                drawn[name] = self.pick(self._hints[name])
             elif name in schema.get("required", ()) or self.chance(1 / 2):
                 drawn[name] = self._value(member)
         return drawn

@@ -4,7 +4,7 @@ Shares nothing with `cell_core.domains`: numbers are ints, an account is a dicti
 order of rejections is the order of lines.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -39,8 +39,8 @@ class Naive:
         """Return what the domain's entities must be now."""
         return self.state
 
-    def hints(self, time_ms: int) -> Mapping[str, Sequence[Any]]:
-        """Return what is worth drawing: what is still in use, numbers near which mistakes show."""
+    def plausible(self, name: str, pick: Callable[[Sequence[Any]], Any]) -> Mapping[str, Any]:
+        """Return members for the command `name` that make sense now, or nearly."""
         return {}
 
 
@@ -136,29 +136,33 @@ class NaiveLedger(Naive):
             if value is not None
         }
 
-    def hints(self, time_ms):
-        accounts = [k[8:] for k, body in self.state.items() if body.get("closed") is False]
-        holds = [k[5:] for k, body in self.state.items() if body.get("state") == "open"]
-        times = [time_ms, time_ms + 1, time_ms + 5]
-        amounts = [str(n + d) for n in self._brinks() for d in (-1, 0, 1) if 0 < n + d <= LARGEST]
-        return {
-            "debit": accounts,
-            "credit": accounts,
-            "hold": holds,
-            "amount": amounts,
-            "expires_ms": times,
-        }
+    def plausible(self, name, pick):
+        accounts = [key for key, body in self.state.items() if body.get("closed") is False]
+        holds = [key for key, body in self.state.items() if body.get("state") == "open"]
+        if name == "open_account":
+            # Always one more, or a walk is over when all accounts are closed.
+            return {"account": f"n{len(self.state)}"}
+        if name in ("transfer", "hold") and len(accounts) > 1:
+            debit = pick(accounts)
+            return self._move(debit, pick([key for key in accounts if key != debit]), pick)
+        if name in ("post_hold", "void_hold") and holds:
+            return self._resolution(pick(holds), pick)
+        used = [key for key in accounts if self.state[key]["debits_posted"]]
+        return {"account": pick(used)[8:]} if used else {}
 
-    def _brinks(self):
-        yield 10
-        for key, body in self.state.items():
-            if key.startswith("hold."):
-                yield body["amount"]
-                continue
-            debits = body["debits_posted"] + body["debits_pending"]
-            credits_ = body["credits_posted"] + body["credits_pending"]
-            yield from (LARGEST - debits, LARGEST - credits_)
-            yield from (body["credits_posted"] - debits, body["debits_posted"] - credits_)
+    def _move(self, debit, credit, pick):
+        debtor, creditor = self.state[debit], self.state[credit]
+        debits = debtor["debits_posted"] + debtor["debits_pending"]
+        credits_ = creditor["credits_posted"] + creditor["credits_pending"]
+        brinks = [LARGEST - debits, LARGEST - credits_, 10]
+        brinks += [debtor["credits_posted"] - debits, creditor["debits_posted"] - credits_]
+        amount = min(max(pick(brinks) + pick((-1, 0, 1)), 1), LARGEST)
+        return {"debit": debit[8:], "credit": credit[8:], "amount": str(amount)}
+
+    def _resolution(self, hold, pick):
+        held = self.state[hold]
+        amount = str(min(max(held["amount"] + pick((-1, 0, 1)), 1), LARGEST))
+        return {"hold": hold[5:], "debit": held["debit"], "credit": held["credit"], "amount": amount}
 
 
 class NaiveRecords(Naive):

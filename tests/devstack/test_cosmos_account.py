@@ -164,11 +164,8 @@ def test_the_wire_log_has_a_line_for_each_request_and_no_signature(tmp_path):
         client.create_database("db")
 
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    assert [(line["verb"], line["target"], line["status"]) for line in lines][-1] == (
-        "POST",
-        "/dbs",
-        201,
-    )
+    exchanges = {(line["verb"], line["target"], line["status"]) for line in lines}
+    assert {("GET", "/", 200), ("POST", "/dbs", 201)} <= exchanges
     assert "authorization" not in lines[0]["headers"]
     assert "sig%3d" not in log.read_text().lower()
 

@@ -86,5 +86,14 @@ def create_container(url: str, database: str, container: str) -> None:
     with CosmosClient(url, LOCAL_KEY) as client:
         made = client.create_database_if_not_exists(database)
         made.create_container_if_not_exists(
-            container, partition_key=PartitionKey(path="/pk"), default_ttl=-1
+            container,
+            partition_key=PartitionKey(path="/pk"),
+            default_ttl=-1,
+            # Everything is found by partition and id, which need no index policy to be found by.
+            indexing_policy={
+                "indexingMode": "consistent",
+                "automatic": True,
+                "includedPaths": [],
+                "excludedPaths": [{"path": "/*"}],
+            },
         )

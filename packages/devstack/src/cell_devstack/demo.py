@@ -69,7 +69,10 @@ def _run(options: argparse.Namespace, console: Console, stack: ExitStack) -> int
         desk = stack.enter_context(GrantDesk(world.keys, world.cells))
         residents = [_settle(world.cells[cell], options) for cell in (AWS, AZURE)]
     console.print(f"Two cells are up after {time.monotonic() - began:.1f} s.\n")
-    console.print(_addresses(residents, desk))
+    console.print(_addresses(residents))
+    console.print()
+    console.print(_curl(residents[0], desk), soft_wrap=True)
+    console.print()
     elapsed_s = _drive(residents, options.seconds, console)
     with console.status("Auditing: every entry, every entity, every acknowledged command ..."):
         findings = [audit(r.cell.client, r.tenant, r.epoch, r.traffic.books) for r in residents]
@@ -89,24 +92,27 @@ def _settle(cell: LocalCell, options: argparse.Namespace) -> Resident:
     return Resident(cell, tenant, epoch, traffic)
 
 
-def _addresses(residents: Sequence[Resident], desk: GrantDesk) -> Group:
+def _addresses(residents: Sequence[Resident]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("tenant", "cell", "cloud", "address"):
         table.add_column(heading, no_wrap=True)
     for r in residents:
         table.add_row(r.tenant, r.cell.id, r.cell.cloud, f"{r.cell.base_url}/process")
-    first = residents[0]
+    return table
+
+
+def _curl(first: Resident, desk: GrantDesk) -> str:
     body = (
         f'{{"tenant_id":"{first.tenant}","domain":"ledger","command":"transfer",'
         '"command_id":"my-first","data":{"debit":"alice","credit":"bob","amount":"250"}}'
     )
-    curl = (
+    return (
+        "A command of your own, from another terminal while this runs (make demo KEEP=1):\n\n"
         f"curl -s {first.cell.base_url}/process -H 'content-type: application/json' \\\n"
         f'  -H "authorization: Bearer $(curl -s {desk.url}/{first.cell.id}/{first.tenant}'
         f'/{first.epoch})" \\\n'
         f"  -d '{body}'"
     )
-    return Group(table, "", "A command of your own, from another terminal (KEEP=1):", "", curl, "")
 
 
 def _drive(residents: Sequence[Resident], seconds: float, console: Console) -> float:

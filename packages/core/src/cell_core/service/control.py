@@ -88,6 +88,9 @@ class Controller:
             Fenced: A fence is there and is another one.
         """
         self._check_owner(fences[0])
+        # Before anything is created: refused only at stripe 0, the others would be left behind.
+        with suppress(NotFound):
+            _check_wanted(self.fence(tenant, 0), fences[0])
         self._list(tenant)
         found = [
             self._create(partition_of(tenant, stripe), fences[stripe], deadline_ms)
@@ -177,8 +180,7 @@ class Controller:
                 if not self._patience.wait(attempt, deadline_ms):
                     raise OutcomeUnknown("provision") from None
                 continue
-            if not transitions.is_provisioned_as(found, wanted):
-                raise transitions.refuse(found)
+            _check_wanted(found, wanted)
             return found
 
     def _list(self, tenant: str) -> None:
@@ -192,3 +194,8 @@ class Controller:
     def _check_owner(self, fence: Fence) -> None:
         if fence.role.value == "active" and owner(fence.epoch) != self._cell.ordinal:
             raise InvalidInput("invalid_data", problem="epoch belongs to another cell")
+
+
+def _check_wanted(found: Fence, wanted: Fence) -> None:
+    if not transitions.is_provisioned_as(found, wanted):
+        raise transitions.refuse(found)
