@@ -24,15 +24,18 @@ TEST_WORKERS ?= 2
 
 .PHONY: help
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ── What a user runs ─────────────────────────────────────────────────────────
-.PHONY: demo test lint fix build bench
+.PHONY: demo test test-slow lint fix build bench bench-cell
 demo: $(INSTALLED) ## Run a cell of each cloud here, with traffic and proof (KEEP=1: until Ctrl-C)
 	$(BIN)/python -m cell_devstack $$($(BIN)/python -m tools.local_zips) $(if $(KEEP),--keep)
 
 test: $(INSTALLED) ## Run every test that needs no cloud account
 	$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadgroup
+
+test-slow: $(INSTALLED) ## Run the slow tests: long races, kill -9, schemathesis, the demo itself
+	$(BIN)/pytest -m slow
 
 lint: $(INSTALLED) ## Check locks, style, types and architecture
 	$(BIN)/python -m tools.locks check
@@ -48,8 +51,11 @@ fix: $(INSTALLED) ## Format, and fix what can be fixed
 build: $(INSTALLED) ## Build dist/aws_worker.zip and dist/azure_worker.zip
 	$(BIN)/python -m tools.bundle --uv $(UV)
 
-bench: $(INSTALLED) ## Measure, and say what was measured
-	$(BIN)/pytest -m bench tests/bench
+bench: bench-cell ## Run every benchmark
+
+bench-cell: $(INSTALLED) ## Measure CPU per command and ratios to the bare SDKs; then the zips
+	$(BIN)/python -m tests.bench.cell
+	$(BIN)/python -m tools.bundle --uv $(UV)
 
 # ── Housekeeping ─────────────────────────────────────────────────────────────
 .PHONY: lock upgrade clean

@@ -29,7 +29,7 @@ ENVIRONMENT: Final = {
     "CELL_COSMOS_ENDPOINT": "https://127.0.0.1:9/",
     "CELL_COSMOS_DATABASE": "cell",
     "CELL_COSMOS_CONTAINER": "cell",
-    "CELL_DYNAMODB_TABLE": "cell",
+    "CELL_TABLE": "cell",
     "AWS_REGION": "eu-west-1",
     "AWS_DEFAULT_REGION": "eu-west-1",
     "AWS_LAMBDA_FUNCTION_NAME": "cell",

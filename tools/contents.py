@@ -1,6 +1,7 @@
 """Say which files of an installed library belong in a deployable, and why the others do not.
 
-It never drops code of a library or its licence: only what no running cell can read.
+It drops what no running cell can read, and modules that no cell imports; never a licence. The
+metadata of every locked library stays, so that an audit of the zip finds each of them.
 """
 
 from pathlib import PurePosixPath
@@ -9,6 +10,7 @@ from typing import Final
 _DROPPED_FOLDERS: Final = {
     "__pycache__": "compiled again, the same way each time",
     "bin": "commands for a terminal",
+    "sboms": "what a wheel was built from; ours is made from the lock",
     "examples": "documentation of boto3",
     "test": "tests",
     "tests": "tests",
@@ -33,6 +35,24 @@ _SERVICES_KEPT: Final = {
     "sts": "assuming a role, as the standard credential chain may",
 }
 _SERVICE_FOLDERS: Final = {("botocore", "data"), ("boto3", "data")}
+# Modules that a cell never imports, below the folder of their library. A test imports each handler
+# from the zip and answers requests with it, so what is missed here shows.
+_MODULES_DROPPED: Final = {
+    "azure/core/pipeline/transport/_aiohttp.py": "a transport of the asynchronous client",
+    "azure/core/pipeline/transport/_requests_asyncio.py": "as above",
+    "azure/core/pipeline/transport/_requests_trio.py": "as above",
+    "cffi": "builds extensions; what cryptography runs with is the module _cffi_backend",
+    "charset_normalizer/cd": "compiled twice: the plain module does the same",
+    "charset_normalizer/md": "compiled twice: the plain module does the same",
+    "msal_extensions": "token caches on disk, which a function has no use for",
+    "pycparser": "cffi's parser of C",
+    "pydantic/v1": "a copy of the major version before",
+    "pydantic/mypy.py": "a plugin of the type checker",
+    "urllib3/contrib/emscripten": "for browsers",
+    "werkzeug/debug": "the debugger's pages",
+}
+# Both clouds' handlers are synchronous.
+_ASYNCHRONOUS: Final = "aio"
 
 
 def belongs(path: PurePosixPath) -> bool:
@@ -41,6 +61,22 @@ def belongs(path: PurePosixPath) -> bool:
         return False
     if path.name in _DROPPED_NAMES or path.suffix in _DROPPED_SUFFIXES:
         return False
+    if path.parts[0] == "azure" and _ASYNCHRONOUS in path.parts:
+        return False
+    if any(_is_below(path, module) for module in _MODULES_DROPPED):
+        return False
     if path.parts[:2] in _SERVICE_FOLDERS and len(path.parts) > len(("botocore", "data", "file")):
         return path.parts[2] in _SERVICES_KEPT
     return True
+
+
+def _is_below(path: PurePosixPath, module: str) -> bool:
+    if module.startswith("charset_normalizer/"):
+        # Only the extension goes: its name continues with the interpreter and the platform.
+        return path.suffix == ".so" and path.as_posix().startswith(f"{module}.")
+    return path.is_relative_to(module)
+
+
+def without_readme(metadata: str) -> str:
+    """Return a library's METADATA up to its description, which is the project's front page."""
+    return metadata.partition("\n\n")[0] + "\n"

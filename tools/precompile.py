@@ -10,19 +10,19 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Compile the folder that is named; `--sourceless` puts the result in the source's place."""
-    folder, sourceless = Path(sys.argv[1]), "--sourceless" in sys.argv[2:]
+    """Put compiled modules in the place of all sources in the folder that is named."""
+    folder, level = Path(sys.argv[1]), int(sys.argv[2])
     for source in sorted(folder.rglob("*.py")):
         py_compile.compile(
             str(source),
-            cfile=str(source.with_suffix(".pyc")) if sourceless else None,
+            cfile=str(source.with_suffix(".pyc")),
             # Not the build folder's path, which differs each time and ends up in the bytes.
             dfile=source.relative_to(folder).as_posix(),
             doraise=True,
+            optimize=level,
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )
-        if sourceless:
-            source.unlink()
+        source.unlink()
     return 0
 
 
