@@ -4,10 +4,15 @@ It needs one fixture, `open_store`. As with `CellStoreContract`, no binding over
 marks a promise away.
 """
 
+from tests.contract.cell_copying import CopyPromises
 from tests.contract.cell_owning import OwnershipPromises
+from tests.contract.cell_removing import RemovePromises
 from tests.contract.cell_serving import ServePromises
+from tests.contract.cell_sweeping import SweepPromises
 from tests.contract.cell_writing import CommandPromises
 
 
-class CellContract(CommandPromises, ServePromises, OwnershipPromises):
+class CellContract(
+    CommandPromises, ServePromises, OwnershipPromises, CopyPromises, RemovePromises, SweepPromises
+):
     """Every promise of a cell's services."""

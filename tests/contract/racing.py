@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from cell_core.domain.documents import Advance, Batch, Document, Put, entity_key, log_key
-from cell_core.domain.errors import Fenced, LostRace
+from cell_core.domain.errors import Fenced, LostRace, Unavailable
 from cell_core.domain.fence import Role
 from cell_core.ports import CellStore
 from tests.contract.contract import Contract
@@ -122,7 +122,7 @@ def _wins(attempt: Callable[[], int]) -> list[int]:
     for _ in range(_ATTEMPTS_MAX):
         try:
             won.append(attempt())
-        except LostRace:
+        except (LostRace, Unavailable):  # Either way nothing was written.
             continue
         except Fenced:
             return won
@@ -156,7 +156,7 @@ def _freeze(store: CellStore, partition: str) -> int:
     for _ in range(_ATTEMPTS_MAX):
         try:
             store.commit(freeze)
-        except LostRace:
+        except (LostRace, Unavailable):  # Either way nothing was written.
             continue
         frozen = store.read(partition, []).fence
         assert frozen is not None

@@ -10,7 +10,8 @@ from tests.contract.fencing import FencePromises
 from tests.contract.paging import PagePromises
 from tests.contract.racing import RacePromises
 from tests.contract.reading import ReadPromises
-from tests.contract.writing import RepeatPromises, WritePromises
+from tests.contract.repeating import RepeatPromises
+from tests.contract.writing import WritePromises
 
 
 class CellStoreContract(

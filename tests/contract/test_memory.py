@@ -1,4 +1,4 @@
-"""The reference store keeps the contract; so does the decorator that breaks it on purpose."""
+"""The reference store keeps the contract; it cannot fail, so `FaultyStore` fails for it."""
 
 import pytest
 

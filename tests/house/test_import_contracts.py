@@ -24,6 +24,9 @@ CONTRACTS = {
 }
 AWS, AZURE = "cell_adapters_aws", "cell_adapters_azure"
 
+NEVER_IN_CORE = ["boto3", "azure", "socket", "urllib", "http", "asyncio"]
+NEVER_BELOW_APP = ["pydantic", "os", "random", "threading", "logging"]
+
 # Which contract forbids which modules which imports.
 FORBIDDEN: list[tuple[str, list[str], list[str]]] = [
     ("packages", ["cell_core.memory"], ["cell_devstack.process", f"{AWS}.store", f"{AZURE}.store"]),
@@ -34,25 +37,23 @@ FORBIDDEN: list[tuple[str, list[str], list[str]]] = [
     ("core-layers", ["cell_core.ports"], ["cell_core.service.plan"]),
     ("core-layers", ["cell_core.service.plan"], ["cell_core.schema", "cell_core.memory"]),
     ("core-layers", ["cell_core.schema"], ["cell_core.domains.ledger"]),
-    ("core-layers", ["cell_core.domains.ledger"], ["cell_core.app.errors"]),
-    ("core-layers", ["cell_core.app.errors"], ["cell_core.memory"]),
+    ("core-layers", ["cell_core.domains.ledger"], ["cell_core.app.answers"]),
+    ("core-layers", ["cell_core.app.answers"], ["cell_core.memory"]),
     ("core-layers", ["cell_core.memory"], ["cell_core.system"]),
     (
         "core-pure",
         ["cell_core.domain.ids", "cell_core.ports", "cell_core.service.plan"],
-        ["pydantic", "jwt", "cryptography", "boto3", "botocore", "azure"]
-        + ["os", "socket", "random", "threading", "asyncio", "urllib", "http", "logging", "time"],
+        ["jwt", "cryptography", "botocore", "time", *NEVER_IN_CORE, *NEVER_BELOW_APP],
     ),
     (
         "wire-pure",
         ["cell_core.wire.message"],
-        ["pydantic", "boto3", "azure", "os", "socket", "random", "threading", "asyncio"]
-        + ["urllib", "http", "logging", "time"],
+        ["botocore", "time", *NEVER_IN_CORE, *NEVER_BELOW_APP],
     ),
     (
         "core-neutral",
-        ["cell_core.app.errors", "cell_core.memory", "cell_core.schema"],
-        ["boto3", "botocore", "azure", "aws_lambda_powertools", "socket", "urllib", "http"],
+        ["cell_core.app.answers", "cell_core.memory", "cell_core.schema"],
+        ["botocore", "aws_lambda_powertools", *NEVER_IN_CORE],
     ),
     *(
         ("adapter-layers", [f"{package}.{low}"], [f"{package}.{high}"])

@@ -36,7 +36,7 @@ def parse(raw: bytes, depth_max: int = JSON_DEPTH_MAX) -> Any:  # noqa: ANN401 -
         raise _invalid(str(problem)) from None
     except ValueError:
         raise _invalid("not JSON") from None
-    if text.count("[") + text.count("{") > depth_max and _depth(value) > depth_max:
+    if text.count("[") + text.count("{") > depth_max and _is_deeper(value, depth_max):
         raise _invalid("nested too deeply")
     if "\\u" in text and not _encodable(value):
         raise _invalid("lone surrogate")
@@ -49,8 +49,14 @@ def canonical(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def size_bytes(text: str) -> int:
-    """Return how many bytes `text` takes on the wire and in a store."""
+    """Return how many bytes `text` takes in a store."""
     return len(text) if text.isascii() else len(text.encode())
+
+
+def sent_bytes(text: str) -> int:
+    """Return how many bytes canonical `text` takes inside a request, as a string in JSON itself."""
+    # Canonical text has no control characters; quotes and backslashes are escaped once more.
+    return size_bytes(text) + text.count('"') + text.count("\\")
 
 
 class _ProblemError(ValueError):
@@ -91,12 +97,12 @@ _decoder = json.JSONDecoder(
 )
 
 
-def _depth(value: Any) -> int:  # noqa: ANN401 - any JSON value
-    if isinstance(value, dict):
-        return 1 + max(map(_depth, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(_depth, value), default=0)
-    return 0
+def _is_deeper(value: Any, depth_max: int) -> bool:  # noqa: ANN401 - any JSON value
+    # Looks no deeper than it must: a value that the decoder could build may be too deep for us.
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return depth_max == 0 or any(_is_deeper(one, depth_max - 1) for one in inner)
 
 
 def _encodable(value: Any) -> bool:  # noqa: ANN401 - any JSON value

@@ -7,6 +7,8 @@ store is asked, so that no request can succeed on one cloud and fail on the othe
 
 OPERATIONS_MAX = 90
 COMMIT_BYTES_MAX = 1_500_000
+"""As sent: bodies are text inside JSON, so their quotes count twice (`canonical.sent_bytes`)."""
+
 DOCUMENT_BYTES_MAX = 350 * 1024
 
 REQUEST_BYTES_MAX = 64 * 1024

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from cell_core.domain.canonical import size_bytes
+from cell_core.domain.canonical import sent_bytes
 from cell_core.domain.decider import Body, Command, Context, Decider, Outcome, Rejection, execute
 from cell_core.domain.digest import add
 from cell_core.domain.documents import (
@@ -216,7 +216,7 @@ def _room(made: Plan, entry: Entry, changed: Mapping[str, Document]) -> bool:
 
 
 def _bytes(entry: Entry, changed: Mapping[str, Document]) -> int:
-    return size_bytes(entry.body) + sum(size_bytes(d.body) + 400 for d in changed.values()) + 800
+    return sent_bytes(entry.body) + sum(sent_bytes(d.body) + 400 for d in changed.values()) + 800
 
 
 def _records(entry: Entry) -> tuple[Document, Document]:

@@ -28,8 +28,8 @@ from cell_core.domain.errors import Diverged, LostRace, NotFound
 from cell_core.domain.fence import GENESIS, Fence, Guard, Role
 from cell_core.domain.ids import partition_of
 from cell_core.domain.journal import Entry, read_entry
-from cell_core.domain.limits import PAGE_MAX
-from cell_core.domain.transitions import begin_drop, refuse
+from cell_core.domain.limits import COMMIT_BYTES_MAX, ENTITY_BYTES_MAX, PAGE_MAX
+from cell_core.domain.transitions import Sets, begin_drop, refuse
 from cell_core.ports import CellStore
 from cell_core.service.control import Controller
 from cell_core.service.positions import Positions
@@ -37,6 +37,9 @@ from cell_core.service.positions import Positions
 STEP_ENTRIES_MAX = 8
 """Entries undone in one write: two records and up to 10 entities each would fill it at 7; entries
 with more entities are undone fewer at a time."""
+
+RESTORED_MAX = COMMIT_BYTES_MAX // ENTITY_BYTES_MAX
+"""Entities put back in one write; more than the 40 that one entry may have changed."""
 
 STEPS_MAX = 5
 DROP_DOCUMENTS_MAX = 80
@@ -81,21 +84,35 @@ class Remover:
             NotFound: `tenant_not_found`; it is gone.
             Fenced: The tenant is active or frozen here, or at another epoch.
         """
-        fences = self._controller.change(
-            tenant, lambda fence, _stripe: begin_drop(fence, epoch=epoch), deadline_ms
-        )
+        first = self._close(tenant, epoch, deadline_ms)
         # Stripe 0 goes last: it tells how many there are when the call is made again.
-        for stripe in reversed(range(len(fences))):
+        for stripe in reversed(range(first.stripes)):
+            if stripe == 0:
+                self._unlist(tenant)
             for _ in range(STEPS_MAX):
-                if not self._drop_some(partition_of(tenant, stripe), fences[stripe]):
+                if not self._drop_some(partition_of(tenant, stripe), first):
                     break
             else:
                 return True
+        return False
+
+    def _close(self, tenant: str, epoch: int, deadline_ms: int) -> Fence:
+        """Quarantine each stripe that is left, so that nothing is applied to it meanwhile."""
+
+        def decide(fence: Fence, _stripe: int) -> Sets | None:
+            return begin_drop(fence, epoch=epoch)
+
+        first = self._controller.change_one(tenant, 0, decide, deadline_ms)
+        for stripe in range(1, first.stripes):
+            with suppress(NotFound):  # An earlier call removed it.
+                self._controller.change_one(tenant, stripe, decide, deadline_ms)
+        return first
+
+    def _unlist(self, tenant: str) -> None:
         line = self._store.read(DIRECTORY, (tenant_key(tenant),)).documents
         writes = tuple(Delete(document) for document in line.values())
         if writes:
             self._store.commit(Batch(partition=DIRECTORY, fence=None, writes=writes))
-        return False
 
     def _drop_some(self, partition: str, fence: Fence) -> bool:
         """Remove some documents, or the fence if none is left; return whether any was there."""
@@ -190,10 +207,11 @@ def _changes(entry: Entry, keys: set[str]) -> dict[str, Document]:
 
 def _fitting(entries: Sequence[Entry]) -> Sequence[Entry]:
     """Return the last entries whose undoing fits into one atomic write; at least one."""
-    count, operations = 0, 1
+    count, operations, restored = 0, 1, 0
     for entry in reversed(entries):
         operations += 2 + len(entry.changes)
-        if count and operations > DROP_DOCUMENTS_MAX:
+        restored += len(entry.changes)
+        if count and (operations > DROP_DOCUMENTS_MAX or restored > RESTORED_MAX):
             break
         count += 1
     return entries[len(entries) - count :]

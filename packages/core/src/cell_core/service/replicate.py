@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from cell_core.domain.canonical import sent_bytes, size_bytes
 from cell_core.domain.digest import term
 from cell_core.domain.documents import (
     ENTITY,
-    FENCE,
     IDEMPOTENCY,
     LOG,
     Advance,
@@ -33,9 +33,9 @@ from cell_core.domain.errors import (
     Throttled,
 )
 from cell_core.domain.fence import Fence, Guard, Role
-from cell_core.domain.ids import partition_of, stripe_of
+from cell_core.domain.ids import is_entity_id, is_id, partition_of, stripe_of
 from cell_core.domain.journal import Entry, chain_of, read_entry
-from cell_core.domain.limits import COMMIT_BYTES_MAX, OPERATIONS_MAX
+from cell_core.domain.limits import COMMIT_BYTES_MAX, DOCUMENT_BYTES_MAX, OPERATIONS_MAX
 from cell_core.domain.transitions import refuse
 from cell_core.ports import CellStore, Patience
 from cell_core.service.plan import idempotency_document, log_document
@@ -126,22 +126,23 @@ class Replicator:
             Fenced: Not a standby.
             Diverged: A journal entry contradicts the log held here.
         """
-        attempt = 0
+        attempt, written = 0, 0
         while True:
             fence = self._standby(tenant, stripe, None)
             puts = self._newer(tenant, stripe, fence, documents)
             if not puts:
-                return fence, 0
+                return fence, written
+            taken = _first_fitting(puts)
             guard = Guard(role=Role.STANDBY, epoch=fence.epoch)
             try:
                 self._store.commit(
                     Batch(
                         partition=partition_of(tenant, stripe),
                         fence=Advance(guard, {"op": fence.op}),
-                        writes=tuple(puts),
+                        writes=tuple(taken),
                     )
                 )
-                return fence, len(puts)
+                written += len(taken)
             except (LostRace, OutcomeUnknown, Throttled):
                 attempt += 1
                 if not self._patience.wait(attempt, deadline_ms):
@@ -218,7 +219,9 @@ class Replicator:
             part = keys[start : start + 100]
             held.update(self._store.read(partition_of(tenant, stripe), part).documents)
         _check_links(fence, wanted, held)
-        return [Put(d, held.get(k)) for k, d in wanted.items() if _is_newer(d, held.get(k))]
+        puts = [Put(d, held.get(k)) for k, d in wanted.items() if _is_newer(d, held.get(k))]
+        # The journal's end first: an import that is cut off leaves no hole in it.
+        return sorted(puts, key=lambda put: -put.document.version)
 
 
 def _cut(page: Page) -> Page:
@@ -246,10 +249,20 @@ def _fitting(entries: Sequence[Entry]) -> Sequence[Entry]:
     for count in range(1, len(entries)):
         taken = entries[: count + 1]
         documents = _after(taken)
-        total = sum(len(d.body.encode()) + 400 for d in documents.values())
+        total = sum(sent_bytes(d.body) + 400 for d in documents.values())
         if 1 + len(documents) > OPERATIONS_MAX or total > COMMIT_BYTES_MAX:
             return entries[:count]
     return entries
+
+
+def _first_fitting(puts: Sequence[Put]) -> Sequence[Put]:
+    """Return the first puts that fit into one atomic write; at least one."""
+    total = 0
+    for count, put in enumerate(puts):
+        total += sent_bytes(put.document.body) + 400
+        if count and (1 + count >= OPERATIONS_MAX or total > COMMIT_BYTES_MAX):
+            return puts[:count]
+    return puts
 
 
 def _after(entries: Sequence[Entry]) -> dict[str, Document]:
@@ -269,15 +282,21 @@ def _is_newer(new: Document, held: Document | None) -> bool:
 
 
 def _check_importable(tenant: str, stripe: int, fence: Fence, document: Document) -> None:
+    ids = document.key.split(":")[1:]
     if document.key.startswith(LOG):
         entry = read_entry(document.body)
         _check_sequence(tenant, stripe, fence, [entry])
         right = document == log_document(entry) and entry.seq <= fence.seq
     elif document.key.startswith(IDEMPOTENCY):
-        right = document.key != IDEMPOTENCY and not document.deleted
+        # The id of a command that a sweep issued is several ids, joined by colons.
+        right = all(map(is_id, ids)) and not document.deleted
+    elif document.key.startswith(ENTITY) and len(ids) == 3:
+        here = stripe_of(ids[0], ids[1], fence.stripes) == stripe
+        named = is_id(ids[0]) and is_id(ids[1]) and is_entity_id(ids[2])
+        right = here and named and document.deleted == (document.body == "")
     else:
-        right = document.key.startswith(ENTITY) and document.key.count(":") == 3
-    if not right or document.key == FENCE:
+        right = False
+    if not right or size_bytes(document.body) > DOCUMENT_BYTES_MAX:
         raise InvalidInput("invalid_data", problem="not a document that can be imported")
 
 
