@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from cell_adapters_azure.documents import fence_item
 from cell_adapters_azure.store import CosmosCellStore
 from cell_core.domain.errors import (
     BackendError,
@@ -18,6 +19,7 @@ from tests.contract.samples import FENCE, log, stand, step
 
 BOUND_S = 1.0
 SLACK_S = 0.5  # The machine that runs the tests may be busy.
+PROMPT = {"CELL_STORE_CONNECT_TIMEOUT_S": 0.5, "CELL_STORE_READ_TIMEOUT_S": 0.8}
 
 
 def free_port() -> int:
@@ -44,7 +46,7 @@ def test_a_store_whose_database_is_down_says_so_soon_and_serves_once_it_is_up(pa
     with CosmosGateway() as gateway:
         wire = Wire(gateway)
         down = LocalCosmos(wire, f"http://127.0.0.1:{port}/")
-        store = down.open_store()
+        store = down.open_store(**PROMPT)
         for call in (lambda: store.read(partition, []), lambda: stand(store, partition)):
             began_s = time.perf_counter()
             with pytest.raises(Unavailable):
@@ -82,7 +84,7 @@ def test_a_store_outlives_a_restart_of_its_database(partition):
 
 def test_a_database_that_takes_connections_and_is_silent_is_given_up_in_time(partition):
     with socket.create_server(("127.0.0.1", 0), backlog=50) as deaf:
-        store = LocalCosmos(None, f"http://127.0.0.1:{deaf.getsockname()[1]}/").open_store()
+        store = LocalCosmos(None, f"http://127.0.0.1:{deaf.getsockname()[1]}/").open_store(**PROMPT)
         began_s = time.perf_counter()
 
         with pytest.raises(Unavailable):
@@ -147,16 +149,23 @@ def test_a_wrong_key_is_no_outage(cosmos):
     assert type(refused.value) is BackendError
 
 
-def test_many_threads_share_one_connection(cosmos, partition):
-    made: list[str] = []
+def test_no_client_is_used_by_two_threads_at_once_and_each_is_used_again(partition):
+    made: list[object] = []
 
-    def connect():
-        made.append("connect")
-        return cosmos.connect()
+    class Exclusive:
+        def __init__(self) -> None:
+            self.busy = threading.Lock()
+            made.append(self)
 
-    store = CosmosCellStore(connect)
-    with ThreadPoolExecutor(6) as pool:
-        for call in [pool.submit(store.ping) for _ in range(6)]:
+        def read_item(self, item: str, partition_key: str) -> dict[str, object]:
+            assert self.busy.acquire(blocking=False)
+            time.sleep(0.001)
+            self.busy.release()
+            return fence_item(partition_key, FENCE)
+
+    store = CosmosCellStore(Exclusive)
+    with ThreadPoolExecutor(4) as pool:
+        for call in [pool.submit(store.ping) for _ in range(100)]:
             call.result(10)
 
-    assert made == ["connect"]
+    assert 1 <= len(made) <= 4

@@ -107,6 +107,7 @@ def test_the_tree_of_the_vendor_is_the_one_that_was_walked():
         (ValueError("zz"), Unavailable, OutcomeUnknown),
         (AttributeError("startswith"), Unavailable, OutcomeUnknown),
         (ConnectionError("reset"), Unavailable, OutcomeUnknown),
+        (RuntimeError("mutated during iteration"), Unavailable, OutcomeUnknown),
     ],
     ids=repr,
 )

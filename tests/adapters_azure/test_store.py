@@ -87,8 +87,7 @@ def test_an_empty_commit_asks_nobody(store, cosmos, partition):
     assert cosmos.wire.seen == []
 
 
-def test_one_thread_s_page_is_not_ended_by_another_s_answer(store, cosmos, partition):
-    # The SDK keeps the last answer's continuation in a field that all threads share.
+def test_one_caller_s_page_is_not_ended_by_another_s_answer(store, cosmos, partition):
     stand(store, partition, *(log(seq).document for seq in range(1, 5)))
 
     def meanwhile(request: Request, serve) -> Response:

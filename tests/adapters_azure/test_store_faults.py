@@ -20,15 +20,14 @@ from cell_devstack.cosmos.exchange import Request, Response
 from tests.adapters_azure.wire import LocalCosmos, always, cut, says, standing
 from tests.contract.samples import log, step
 
-HASTE_S = 0.2
+HASTE_S = 0.5
 SLACK_S = 0.5  # The machine that runs the tests may be busy.
 
 
 @pytest.fixture(scope="module")
 def hasty(cosmos: LocalCosmos) -> CosmosCellStore:
     """Return a store with a read timeout that a test can wait for."""
-    settings = cosmos.settings(CELL_STORE_READ_TIMEOUT_S=HASTE_S)
-    store = CosmosCellStore(lambda: cosmos.connect(settings))
+    store = cosmos.open_store(CELL_STORE_READ_TIMEOUT_S=HASTE_S)
     store.ping()
     return store
 

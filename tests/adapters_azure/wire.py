@@ -69,8 +69,9 @@ class LocalCosmos:
             "CELL_COSMOS_DATABASE": DATABASE,
             "CELL_COSMOS_CONTAINER": CONTAINER,
             "CELL_COSMOS_KEY": LOCAL_KEY,
-            "CELL_STORE_CONNECT_TIMEOUT_S": 0.5,
-            "CELL_STORE_READ_TIMEOUT_S": 0.8,
+            # Longer than in production: only some tests are about time, and machines are busy.
+            "CELL_STORE_CONNECT_TIMEOUT_S": 5.0,
+            "CELL_STORE_READ_TIMEOUT_S": 10.0,
         }
         # What else a cell needs is no business of a store's.
         return Settings.model_construct(**(given | changes))
@@ -84,8 +85,9 @@ class LocalCosmos:
     def connect(self, settings: Settings | None = None) -> ContainerProxy:
         return connect(settings or self.settings())
 
-    def open_store(self) -> CosmosCellStore:
-        return CosmosCellStore(self.connect)
+    def open_store(self, **changes: object) -> CosmosCellStore:
+        settings = self.settings(**changes)
+        return CosmosCellStore(lambda: self.connect(settings))
 
 
 def always(status: int, sub_status: int | None = None, **headers: str):

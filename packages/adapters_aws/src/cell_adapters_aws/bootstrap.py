@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.credentials import CredentialResolver, EnvProvider
 from pydantic import Field, model_validator
 
+from cell_adapters_aws.changes import StreamReader
 from cell_adapters_aws.handler import NAMESPACE, LambdaHandler, make_handler
 from cell_adapters_aws.store import DynamoCellStore
 from cell_core.system import CellSettings, build_app
@@ -64,30 +65,55 @@ def bootstrap() -> LambdaHandler:
 def connect(settings: Settings) -> "DynamoDBClient":
     """Return a client that sends each request once and gives up in time; sends nothing yet.
 
-    It is botocore's, which is what boto3's clients are, without 50 ms of CPU for boto3's resources.
+    It is botocore's, which is what boto3's clients are, without 60 ms of CPU for boto3's resources.
     It is made at start, when Lambda gives a function its most CPU, and not at the first request.
     """
-    session = botocore.session.Session()
-    # No variable but ours may send a tenant's data elsewhere; `proxies` below is for the same end.
-    session.set_config_variable("ignore_configured_endpoint_urls", True)  # noqa: FBT003 - botocore's
-    # The one way in which Lambda gives credentials. The usual chain would go on to a person's
-    # profile and, over the network, to the role of the machine.
-    session.register_component("credential_provider", CredentialResolver([EnvProvider()]))
-    client = session.create_client(
+    client = _session().create_client(
         "dynamodb",
         region_name=settings.AWS_REGION,
         endpoint_url=settings.CELL_DYNAMODB_ENDPOINT or None,
-        config=Config(
-            connect_timeout=settings.CELL_STORE_CONNECT_TIMEOUT_S,
-            read_timeout=settings.CELL_STORE_READ_TIMEOUT_S,
-            # Core retries, and nobody else: it alone knows the deadline and what is idempotent.
-            retries={"mode": "standard", "total_max_attempts": 1},
-            max_pool_connections=_CONNECTIONS_MAX,
-            tcp_keepalive=True,
-            proxies={},
-            # What is sent is made by typed code and bounded by core; checking it once more takes
-            # a third of a call's CPU (0.5 of 1.6 ms for a commit).
-            parameter_validation=False,
-        ),
+        config=_config(settings),
     )
     return cast("DynamoDBClient", client)
+
+
+def change_reader(settings: Settings, *, stream_arn: str, tokens: str = "") -> StreamReader:
+    """Return a reader of the table's stream, for a worker that serves no requests.
+
+    Raises:
+        InvalidInput: As `StreamReader`.
+    """
+    import boto3  # noqa: PLC0415 - see `connect`: nothing that serves requests may load it
+
+    client = boto3.Session(botocore_session=_session()).client(
+        "dynamodbstreams",
+        region_name=settings.AWS_REGION,
+        endpoint_url=settings.CELL_DYNAMODB_ENDPOINT or None,
+        config=_config(settings),
+    )
+    return StreamReader(client, stream_arn=stream_arn, tokens=tokens)
+
+
+def _session() -> botocore.session.Session:
+    session = botocore.session.Session()
+    # The one way in which Lambda gives credentials. The usual chain would go on to a person's
+    # profile and, over the network, to the role of the machine.
+    session.register_component("credential_provider", CredentialResolver([EnvProvider()]))
+    # No variable but ours may send a tenant's data elsewhere; `proxies` below is for the same end.
+    session.set_config_variable("ignore_configured_endpoint_urls", True)  # noqa: FBT003 - botocore's
+    return session
+
+
+def _config(settings: Settings) -> Config:
+    return Config(
+        connect_timeout=settings.CELL_STORE_CONNECT_TIMEOUT_S,
+        read_timeout=settings.CELL_STORE_READ_TIMEOUT_S,
+        # Core retries, and nobody else: it alone knows the deadline and what is idempotent.
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=_CONNECTIONS_MAX,
+        tcp_keepalive=True,
+        proxies={},
+        # What is sent is made by typed code and bounded by core; checking it once more takes a
+        # third of a call's CPU (0.5 of 1.6 ms for a commit).
+        parameter_validation=False,
+    )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Item: TypeAlias = dict[str, AttributeValueTypeDef]
 
-_KEY = ("pk", "sk")
+_KEY = {"pk", "sk"}
 
 
 def key_of(partition: str, key: str) -> "Item":
@@ -46,10 +46,9 @@ def fence_in(item: "Item") -> Fence:
     Raises:
         InvariantBroken: `item` was not written by `fence_item`.
     """
-    fields = {name: _value(held) for name, held in item.items() if name not in _KEY}
     try:
-        return fence_from(fields)
-    except (KeyError, ValueError, TypeError):
+        return fence_from({name: _value(item[name]) for name in item.keys() - _KEY})
+    except (KeyError, ValueError):
         raise _foreign(FENCE) from None
 
 
@@ -79,8 +78,8 @@ def document_in(item: "Item") -> Document:
     return Document(key, version, body, deleted="deleted" in item)
 
 
-def _value(held: "AttributeValueTypeDef") -> str | int | None:
-    return int(held["N"]) if "N" in held else held.get("S")
+def _value(held: "AttributeValueTypeDef") -> str | int:
+    return int(held["N"]) if "N" in held else held["S"]
 
 
 def _foreign(key: str) -> InvariantBroken:

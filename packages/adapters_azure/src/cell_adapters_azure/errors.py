@@ -25,8 +25,9 @@ _WRITE_REGION_MOVED = {3, 1008}
 """Sub-statuses of 403 that mean "not here any more", during a failover of the account."""
 
 # The SDK indexes into answers without looking: an empty, truncated or foreign body surfaces as one
-# of these (observed with azure-cosmos 4.17.1 against a server that answers nonsense).
-_MALFORMED_ANSWER = (LookupError, TypeError, ValueError, AttributeError, OSError)
+# of these (observed with azure-cosmos 4.17.1 against a server that answers nonsense). RuntimeError:
+# its own background thread may change a dictionary while a caller copies it.
+_MALFORMED_ANSWER = (LookupError, TypeError, ValueError, AttributeError, OSError, RuntimeError)
 
 
 @contextmanager

@@ -5,7 +5,9 @@ Refuses to retry and to choose a consistency level: the account's is Strong (pro
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from cell_adapters_azure.documents import (
@@ -57,16 +59,14 @@ class Container(Protocol):
 class CosmosCellStore:
     """One round trip for each call, or one more to learn why the fence refused a commit.
 
-    `connect` is called on first use, and again while it fails: `CosmosClient` reads the account
-    over the network when it is made, and a cell must load while its database is down. It bounds its
-    own time. Safe to use from many threads.
+    `connect` is called when a container is first needed, and again while it fails: `CosmosClient`
+    reads the account over the network when it is made, and a cell must load while its database is
+    down. It bounds its own time, and returns another client's container each time. Safe to use from
+    many threads.
     """
 
     def __init__(self, connect: Callable[[], Container]) -> None:
-        self._connect = connect
-        self._connecting = threading.Lock()
-        self._failures = 0
-        self._container: Container | None = None
+        self._containers = _Containers(connect)
 
     def read(self, partition: str, keys: Sequence[str]) -> Snapshot:
         """See `CellStore.read`."""
@@ -103,13 +103,14 @@ class CosmosCellStore:
         operations = operations_of(batch)
         if not operations:
             return
-        container = self._connected()
-        with translated("commit", writes=True):
+        with self._containers.lent() as container, translated("commit", writes=True):
             try:
                 results = container.execute_item_batch(operations, partition_key=batch.partition)
                 _check_complete(operations, results)
+                return
             except batch_refused() as fault:
-                raise self._refusal(batch, fault) from fault
+                refused = fault
+        raise self._refusal(batch, refused) from refused
 
     def ping(self) -> None:
         """See `CellStore.ping`."""
@@ -130,8 +131,7 @@ class CosmosCellStore:
         return refusal(guard, found)
 
     def _fence(self, operation: str, partition: str) -> Fence | None:
-        container = self._connected()
-        with translated(operation, writes=False):
+        with self._containers.lent() as container, translated(operation, writes=False):
             try:
                 item = container.read_item(FENCE, partition_key=partition)
             except not_found() as fault:
@@ -152,9 +152,8 @@ class CosmosCellStore:
         limit: int | None,
     ) -> tuple[list[Item], bool]:
         """Return the items of a query and whether there are more; all of them without a limit."""
-        container = self._connected()
         answers = _Answers(operation)
-        with translated(operation, writes=False):
+        with self._containers.lent() as container, translated(operation, writes=False):
             pages = container.query_items(
                 query,
                 parameters=[{"name": name, "value": value} for name, value in parameters.items()],
@@ -165,20 +164,44 @@ class CosmosCellStore:
             wanted: Iterable[Iterable[Item]] = [next(pages, ())] if limit else pages
             return [item for page in wanted for item in page], answers.more
 
-    def _connected(self) -> Container:
-        return self._container if self._container is not None else self._connected_once()
 
-    def _connected_once(self) -> Container:
+class _Containers:
+    """Connected containers, each lent to one thread at a time.
+
+    A client is not safe to share, whatever its documentation says: each request of azure-cosmos
+    4.17.1 writes into the headers of the answer before it, which another thread may be reading.
+    """
+
+    def __init__(self, connect: Callable[[], Container]) -> None:
+        self._connect = connect
+        self._connecting = threading.Lock()
+        self._failures = 0
+        self._idle: deque[Container] = deque()  # At most as many as core admits requests.
+
+    @contextmanager
+    def lent(self) -> Iterator[Container]:
+        container = self._taken() or self._connected()
+        try:
+            yield container
+        finally:
+            self._idle.append(container)
+
+    def _taken(self) -> Container | None:
+        try:
+            return self._idle.pop()  # The one used last: its connection is the warmest.
+        except IndexError:
+            return None
+
+    def _connected(self) -> Container:
         failures = self._failures
         if not self._connecting.acquire(timeout=_CONNECT_WAIT_S):
             raise Unavailable("connect")
         try:
-            if self._container is not None:
-                return self._container
-            if self._failures > failures:
-                # Whoever waited for an attempt shares its outcome; else waits would add up.
+            # Whoever waited for an attempt shares its outcome; else waits would add up.
+            container = self._taken()
+            if container is None and self._failures > failures:
                 raise Unavailable("connect")
-            return self._try_to_connect()
+            return container or self._try_to_connect()
         finally:
             self._connecting.release()
 
@@ -187,15 +210,14 @@ class CosmosCellStore:
         with translated("connect", writes=False):
             container = self._connect()
         self._failures -= 1
-        self._container = container
         return container
 
 
 class _Answers:
     """Counts a query's answers and keeps whether the last one said that there are more.
 
-    The pager's own continuation token is no use: the SDK takes it from a field of the client that
-    all threads share.
+    The pager's own continuation token is no use: the SDK takes it from a field of the client, and
+    an answer without one leaves there the ETag of another.
     """
 
     def __init__(self, operation: str) -> None:
