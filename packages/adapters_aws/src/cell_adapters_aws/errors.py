@@ -99,9 +99,13 @@ def translated(operation: str, *, writes: bool) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise _answered(error, operation, writes=writes) from error
+        fault = _answered(error, operation, writes=writes)
+        fault.reason = code_of(error)
+        raise fault from error
     except (BotoCoreError, *_NOISE) as error:
-        raise _unanswered(error, operation, writes=writes) from error
+        fault = _unanswered(error, operation, writes=writes)
+        fault.reason = type(error).__name__
+        raise fault from error
 
 
 def code_of(error: ClientError) -> str:

@@ -41,7 +41,9 @@ def translated(operation: str, *, writes: bool) -> Iterator[None]:
     try:
         yield
     except _faults() as fault:
-        raise domain_error(operation, fault, writes=writes) from fault
+        error = domain_error(operation, fault, writes=writes)
+        error.reason = f"{type(fault).__name__} {getattr(fault, 'status_code', None) or ''}".strip()
+        raise error from fault
 
 
 def domain_error(operation: str, fault: Exception, *, writes: bool) -> CellError:

@@ -160,6 +160,8 @@ class App:
         if isinstance(error, Fenced) and "epoch" in error.fields:
             headers[EPOCH] = str(error.fields["epoch"])
         headers = {**self._headers(request_id, None), **headers}
+        if error.reason:
+            facts["reason"] = error.reason
         return self._response(status, headers, encode(body), {"code": error.code, **facts})
 
     def _headers(self, request_id: str, fence: Fence | None) -> dict[str, str]:

@@ -15,10 +15,11 @@ from cell_core.schema import Envelope
 from cell_core.wire.message import JSON, PROBLEM
 
 _REF = "#/components/schemas/{model}"
-_ALWAYS = ("invalid_query", "overloaded", "internal")
+# A deadline that is no number and a body that is too long are refused on every path.
+_ALWAYS = ("invalid_query", "invalid_envelope", "payload_too_large", "overloaded", "internal")
 _STORE = ("tenant_not_found", "moved", "frozen", "epoch_behind", "throttled", "store_unavailable")
 _GRANT = ("grant_missing", "grant_invalid", "grant_expired", "grant_scope", "grant_tenant")
-_BODY = ("invalid_json", "invalid_envelope", "payload_too_large", "unsupported_media_type")
+_BODY = ("invalid_json", "unsupported_media_type")
 _SENT_BACK = {
     "tenant": "$response.body#/tenant_id",
     "domain": "$response.body#/domain",

@@ -43,7 +43,7 @@ class Reads:
                 summary="Entities in the order of their ids",
                 handle=self.entities,
                 query=_PAGE,
-                codes=("contention",),
+                codes=("stream_not_found", "contention"),
                 answer="EntityPage",
             ),
             Route(
@@ -52,7 +52,7 @@ class Reads:
                 id="entity",
                 summary="One entity",
                 handle=self.entity,
-                codes=("entity_not_found", "contention"),
+                codes=("entity_not_found", "stream_not_found", "contention"),
                 answer="EntityAnswer",
             ),
             Route(
@@ -62,7 +62,7 @@ class Reads:
                 summary="What happened, in order",
                 handle=self.events,
                 query=_PAGE,
-                codes=("contention",),
+                codes=("stream_not_found", "contention"),
                 answer="EventPage",
             ),
             Route(

@@ -31,9 +31,11 @@ class CellError(Exception):
     Attributes:
         code: Stable on the wire.
         fields: What a client may see beside it, JSON values only.
+        reason: For the log alone: a vendor's code or an exception's type, never its text.
     """
 
     code = "internal"
+    reason = ""
 
     def __init__(self, code: str | None = None, **fields: Any) -> None:  # noqa: ANN401 - JSON
         super().__init__(code or self.code)
