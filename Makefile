@@ -27,7 +27,7 @@ help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ── What a user runs ─────────────────────────────────────────────────────────
-.PHONY: demo test test-slow lint fix build bench bench-cell
+.PHONY: demo test test-slow deep lint fix build bench bench-cell
 demo: $(INSTALLED) ## Run a cell of each cloud here, with traffic and proof (KEEP=1: until Ctrl-C)
 	$(BIN)/python -m cell_devstack $$($(BIN)/python -m tools.local_zips) $(if $(KEEP),--keep)
 
@@ -36,6 +36,9 @@ test: $(INSTALLED) ## Run every test that needs no cloud account
 
 test-slow: $(INSTALLED) ## Run the slow tests: long races, kill -9, schemathesis, the demo itself
 	$(BIN)/pytest -m slow
+
+deep: $(INSTALLED) ## Walk the domains' properties for a long time, from new seeds
+	$(BIN)/pytest --hypothesis-profile deep tests/core/test_domain_properties.py
 
 lint: $(INSTALLED) ## Check locks, style, types and architecture
 	$(BIN)/python -m tools.locks check

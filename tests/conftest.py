@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+import tests.profiles  # noqa: F401 - registers hypothesis profiles for its command line
+
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 

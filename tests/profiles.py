@@ -10,8 +10,8 @@ _SLOW_IS_FINE = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
 settings.register_profile(
     "fast",
-    max_examples=400,
-    stateful_step_count=40,
+    max_examples=300,
+    stateful_step_count=10,
     derandomize=True,
     database=None,
     deadline=None,
@@ -20,7 +20,7 @@ settings.register_profile(
 settings.register_profile(
     "deep",
     max_examples=20_000,
-    stateful_step_count=60,
+    stateful_step_count=15,
     print_blob=True,
     deadline=None,
     suppress_health_check=_SLOW_IS_FINE,

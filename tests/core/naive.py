@@ -22,6 +22,7 @@ class Naive:
 
     def __init__(self) -> None:
         self.state: dict[str, Any] = {}
+        self.time_ms = self.seq = 0
 
     def run(self, commands: Sequence[Command], time_ms: int, seq: int) -> tuple[str, int] | None:
         """Return the code and index of the first rejection, or None if all of it is done."""
@@ -144,7 +145,8 @@ class NaiveLedger(Naive):
             return {"account": f"n{len(self.state)}"}
         if name in ("transfer", "hold") and len(accounts) > 1:
             debit = pick(accounts)
-            return self._move(debit, pick([key for key in accounts if key != debit]), pick)
+            credit = pick([key for key in accounts if key != debit])
+            return self._move(debit, credit, pick) | self._expiry(name, pick)
         if name in ("post_hold", "void_hold") and holds:
             return self._resolution(pick(holds), pick)
         used = [key for key in accounts if self.state[key]["debits_posted"]]
@@ -154,15 +156,24 @@ class NaiveLedger(Naive):
         debtor, creditor = self.state[debit], self.state[credit]
         debits = debtor["debits_posted"] + debtor["debits_pending"]
         credits_ = creditor["credits_posted"] + creditor["credits_pending"]
-        brinks = [LARGEST - debits, LARGEST - credits_, 10]
-        brinks += [debtor["credits_posted"] - debits, creditor["debits_posted"] - credits_]
-        amount = min(max(pick(brinks) + pick((-1, 0, 1)), 1), LARGEST)
+        funds = [debtor["credits_posted"] - debits, creditor["debits_posted"] - credits_]
+        brinks = [10, 10, LARGEST - debits, LARGEST - credits_] + [n for n in funds * 2 if n > 0]
+        amount = min(max(pick(brinks) + pick((-1, 0, 0, 1)), 1), LARGEST)
         return {"debit": debit[8:], "credit": credit[8:], "amount": str(amount)}
+
+    def _expiry(self, name, pick):
+        soon = pick((None, 0, 1, 2, 10))
+        return {} if name == "transfer" or soon is None else {"expires_ms": self.time_ms + soon}
 
     def _resolution(self, hold, pick):
         held = self.state[hold]
         amount = str(min(max(held["amount"] + pick((-1, 0, 1)), 1), LARGEST))
-        return {"hold": hold[5:], "debit": held["debit"], "credit": held["credit"], "amount": amount}
+        return {
+            "hold": hold[5:],
+            "debit": held["debit"],
+            "credit": held["credit"],
+            "amount": amount,
+        }
 
 
 class NaiveRecords(Naive):

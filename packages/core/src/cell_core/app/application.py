@@ -1,5 +1,6 @@
 """`App`: one request in, one response out; verify, parse, call, and answer every error by table."""
 
+import re
 import threading
 from collections.abc import Callable, Sequence
 
@@ -50,6 +51,7 @@ DEADLINE_DEFAULT_MS = 1800
 """A cell answers within 2 s even when its store is gone; an edge that waits longer says so."""
 
 DEADLINE_MAX_MS = 10_000
+_MILLISECONDS = re.compile(r"[0-9]{1,9}")
 SWEEP_MS = 20_000
 IN_FLIGHT_MAX = 64
 
@@ -246,7 +248,7 @@ def _budget_ms(request: Request) -> int:
     text = request.headers.get(DEADLINE)
     if text is None:
         return DEADLINE_DEFAULT_MS
-    if not text.isdecimal() or len(text) > 9:
+    if not _MILLISECONDS.fullmatch(text):
         raise InvalidInput(problem="X-Deadline-Ms is a number of milliseconds left")
     return min(int(text), DEADLINE_MAX_MS)
 

@@ -6,6 +6,7 @@ proves equal prefixes. Refuses to store anything: it makes and reads texts.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,8 @@ from cell_core.domain.fence import Fence
 from cell_core.domain.limits import DOCUMENT_BYTES_MAX, EVENT_BYTES_MAX
 
 VERSION = 1
+
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +154,7 @@ def read_entry(body: str) -> Entry:
     """
     try:
         raw = json.loads(body)
-        if raw["v"] != VERSION or canonical(raw) != body:
+        if _count(raw, "v") != VERSION or canonical(raw) != body:
             raise InvalidInput("invalid_data", problem="not a canonical journal entry")
         return Entry(
             tenant=_text(raw, "tenant"),
@@ -163,7 +166,7 @@ def read_entry(body: str) -> Entry:
             command_id=_text(raw, "command_id"),
             fingerprint=_hex(raw, "fingerprint"),
             time_ms=_count(raw, "time_ms"),
-            events=tuple(Event(kind, data) for kind, data in raw["events"]),
+            events=tuple(Event(str(kind), {**data}) for kind, data in raw["events"]),
             changes={k: None if b is None else canonical(b) for k, b in raw["changes"].items()},
             rejection=None if raw["rejection"] is None else Rejection(*raw["rejection"]),
             digest=_hex(raw, "digest"),
@@ -171,7 +174,7 @@ def read_entry(body: str) -> Entry:
             body=body,
             chain=chain_of(raw["prev_chain"], body),
         )
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise InvalidInput("invalid_data", problem="not a journal entry") from None
 
 
@@ -189,6 +192,6 @@ def _count(raw: Mapping[str, Any], name: str) -> int:
 
 def _hex(raw: Mapping[str, Any], name: str) -> str:
     text = _text(raw, name)
-    if len(bytes.fromhex(text)) != 32:
+    if _HASH.fullmatch(text) is None:
         raise ValueError(name)
     return text
