@@ -68,7 +68,6 @@ def _serve(
     duration_ms = round((perf_counter() - began_s) * 1000)
     line = {**response.facts, "status": response.status, "duration_ms": duration_ms}
     logger.info("request", extra=line)
-    _count(metrics, f"Responses{response.status // 100}xx")
     _count(metrics, f"Code.{response.facts.get('code', 'none')}")
     metrics.add_metric("Duration", MetricUnit.Milliseconds, duration_ms)
     return from_response(response)

@@ -77,8 +77,11 @@ class MemoryCellStore:
                 if isinstance(write, Delete):
                     del held.documents[write.document.key]
                 else:
+                    new = write.document
                     tag = str(self._backend.writes)
-                    held.documents[write.document.key] = replace(write.document, tag=tag)
+                    held.documents[new.key] = Document(
+                        new.key, new.version, new.body, new.deleted, tag
+                    )
 
     def ping(self) -> None:
         """See `CellStore.ping`."""

@@ -157,12 +157,12 @@ def _decide(made: Plan, ask: Ask, time_ms: int) -> Answer | None:
     )
     outcome = execute(ask.decider, _state(made, ask), ask.commands, context)
     entry, changed = _entry(made, ask, context, outcome)
-    too_large = _too_large(made, entry, changed)
+    too_large = _too_large(entry, changed)
     if too_large:
         # It depends on the state, so it is journaled like a domain's own no.
         outcome = Outcome((), {}, {}, Rejection(too_large, len(ask.commands) - 1, {}))
         entry, changed = _entry(made, ask, context, outcome)
-    if not _room(made, entry, changed):
+    if made.entries and not _room(made, entry, changed):
         return None
     made.entries.append(entry)
     made.changed.update(changed)
@@ -202,17 +202,18 @@ def _entry(
     return entry, changed
 
 
-def _too_large(made: Plan, entry: Entry, changed: Mapping[str, Document]) -> str | None:
+def _too_large(entry: Entry, changed: Mapping[str, Document]) -> str | None:
+    """Return the code for what no batch can hold, even alone."""
     if has_large_event(entry):
         return "event_too_large"
-    alone = Plan(made.tenant, made.start, made.start, {})
-    return None if _room(alone, entry, changed) else "batch_too_large"
+    alone = 3 + len(changed) <= OPERATIONS_MAX and _bytes(entry, changed) <= COMMIT_BYTES_MAX
+    return None if alone and fits(entry) else "batch_too_large"
 
 
 def _room(made: Plan, entry: Entry, changed: Mapping[str, Document]) -> bool:
-    operations = 1 + 2 * (len(made.entries) + 1) + len({*made.changed, *changed})
+    operations = 3 + 2 * len(made.entries) + len(made.changed.keys() | changed.keys())
     total = made.bytes_written + _bytes(entry, changed)
-    return operations <= OPERATIONS_MAX and total <= COMMIT_BYTES_MAX and fits(entry)
+    return operations <= OPERATIONS_MAX and total <= COMMIT_BYTES_MAX
 
 
 def _bytes(entry: Entry, changed: Mapping[str, Document]) -> int:

@@ -66,10 +66,11 @@ class Processor:
         while True:
             try:
                 partition = self._partition(tenant, asks)
-                while len(settled) < len(asks):
-                    settled += self._round(partition, epoch, asks[len(settled) :], deadline_ms)
-                    attempt = 0
-                return settled, self._positions.get(partition) or self._positions.learn(partition)
+                answers, fence = self._round(partition, epoch, asks[len(settled) :], deadline_ms)
+                settled += answers
+                if len(settled) == len(asks):
+                    return settled, fence
+                attempt = 0
             except (LostRace, Throttled):
                 attempt += 1
                 if not self._patience.wait(attempt, deadline_ms):
@@ -83,15 +84,19 @@ class Processor:
 
     def _round(
         self, partition: str, epoch: int, asks: Sequence[Ask], deadline_ms: int
-    ) -> list[Settled]:
+    ) -> tuple[list[Settled], Fence]:
         """Decide and commit as many of `asks` as fit into one batch; at least one."""
         taken = _take(asks)
-        fence, snapshot = self._read(partition, epoch, taken)
         tenant = split_partition(partition)[0]
+        try:
+            fence, snapshot = self._read(partition, epoch, taken)
+        except NotFound:
+            self._check_located(tenant, taken, partition)
+            raise
         made = plan(tenant, fence, snapshot.documents, taken, self._clock.now_ms())
         if made.entries:
-            self._commit(partition, made, deadline_ms)
-        return self._settle(partition, made.answers)
+            self._commit(partition, epoch, made, deadline_ms)
+        return self._settle(partition, made.answers), made.fence
 
     def _read(self, partition: str, epoch: int, asks: Sequence[Ask]) -> tuple[Fence, Snapshot]:
         """Read what `asks` need, at a position that was known before."""
@@ -101,14 +106,25 @@ class Processor:
             snapshot = self._store.read(partition, keys)
             self._positions.note(partition, snapshot.fence)
             fence = check_serving(snapshot.fence, epoch, self._cell)
-            if self._partition(split_partition(partition)[0], asks) != partition:
-                raise LostRace  # The tenant was made anew with another number of stripes.
+            self._check_located(split_partition(partition)[0], asks, partition)
             if (fence.seq, fence.chain) == (known.seq, known.chain):
                 return fence, snapshot
             known = fence  # Another writer was here: known now, so read the entities again.
         raise LostRace
 
-    def _commit(self, partition: str, made: Plan, deadline_ms: int) -> None:
+    def _check_located(self, tenant: str, asks: Sequence[Ask], partition: str) -> None:
+        if self._partition(tenant, asks) != partition:
+            raise LostRace  # The tenant was made anew with another number of stripes.
+
+    def _commit(self, partition: str, epoch: int, made: Plan, deadline_ms: int) -> None:
+        try:
+            self._commit_at(partition, made, deadline_ms)
+        except Fenced:
+            # It changed hands since it was read; only the fence as it is now is a verdict.
+            check_serving(self._positions.learn(partition), epoch, self._cell)
+            raise LostRace from None
+
+    def _commit_at(self, partition: str, made: Plan, deadline_ms: int) -> None:
         batch = made.batch(partition)
         try:
             self._store.commit(batch)
@@ -123,8 +139,8 @@ class Processor:
     def _resolve(self, batch: Batch, last: Entry, deadline_ms: int) -> None:
         """Return once `batch` is known to be written, or raise.
 
-        Committing it again is safe: its guard admits it at one position only. A refusal then means
-        that the position is taken, and the journal tells by whom.
+        Committing it again is safe: its guard admits it at one position only. The journal tells
+        who took the position; while nobody did, a lost race may be one with the first attempt.
         """
         for attempt in range(1, _RESOLVE_MAX + 1):
             if not self._patience.wait(attempt, deadline_ms):
@@ -132,20 +148,23 @@ class Processor:
             try:
                 self._store.commit(batch)
                 return
-            except (LostRace, Fenced):
-                if self._is_ours(batch.partition, last):
+            except (LostRace, Fenced) as refused:
+                found = self._taken(batch.partition, last.seq)
+                if found == last.body:
                     return
-                raise
+                if found is not None or isinstance(refused, Fenced):
+                    raise
             except BackendError:
                 continue
         raise OutcomeUnknown("commit")
 
-    def _is_ours(self, partition: str, last: Entry) -> bool:
+    def _taken(self, partition: str, seq: int) -> str | None:
+        """Return the text of the journal entry at `seq`, if there is one."""
         try:
-            found = self._store.read(partition, (log_key(last.seq),)).documents
+            found = self._store.read(partition, (log_key(seq),)).documents
         except BackendError:
             raise OutcomeUnknown("commit") from None
-        return any(document.body == last.body for document in found.values())
+        return found[log_key(seq)].body if found else None
 
     def _settle(self, partition: str, answers: Sequence[Answer]) -> list[Settled]:
         """Fetch the entries of earlier answers; one read, and none for new commands."""

@@ -112,16 +112,26 @@ class Reader:
         return self._positions.locate(at.tenant, at.domain, at.stream)
 
     def _fence(self, at: Reading, partition: str) -> Fence:
-        fence = check_serving(self._positions.learn(partition), at.epoch, self._cell)
-        if self._partition(at) != partition:
-            raise LostRace
+        try:
+            fence = check_serving(self._positions.learn(partition), at.epoch, self._cell)
+        except NotFound:
+            self._check_located(at, partition)
+            raise
+        self._check_located(at, partition)
         return fence
 
     def _read(self, at: Reading, key: str) -> tuple[Snapshot, Fence]:
         partition = self._partition(at)
         snapshot = self._store.read(partition, (key,))
         self._positions.note(partition, snapshot.fence)
-        fence = check_serving(snapshot.fence, at.epoch, self._cell)
-        if self._partition(at) != partition:
-            raise LostRace
+        try:
+            fence = check_serving(snapshot.fence, at.epoch, self._cell)
+        except NotFound:
+            self._check_located(at, partition)
+            raise
+        self._check_located(at, partition)
         return snapshot, fence
+
+    def _check_located(self, at: Reading, partition: str) -> None:
+        if self._partition(at) != partition:
+            raise LostRace  # The tenant was made anew with another number of stripes.
