@@ -19,6 +19,7 @@ _PUBLIC_KEY: Final = {
     "kty": "OKP",
     "crv": "Ed25519",
     "kid": "measured",
+    "iss": "edge",
     "alg": "EdDSA",
     "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",  # The example of RFC 8037.
 }

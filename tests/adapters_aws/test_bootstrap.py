@@ -21,7 +21,18 @@ ENVIRONMENT = {
     "CELL_ORDINAL": "0",
     "CELL_TABLE": "cell-table",
     "CELL_GRANT_KEYS": json.dumps(
-        {"keys": [{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "edge-1", "x": _X}]}
+        {
+            "keys": [
+                {
+                    "kty": "OKP",
+                    "crv": "Ed25519",
+                    "alg": "EdDSA",
+                    "kid": "edge-1",
+                    "iss": "edge",
+                    "x": _X,
+                }
+            ]
+        }
     ),
 }
 _LOCAL = {"CELL_LOCAL": "true", "CELL_DYNAMODB_ENDPOINT": "http://127.0.0.1:1"}

@@ -131,7 +131,7 @@ def test_a_second_line_holds_nothing_of_the_first(capsys):
         (503, "store_unavailable", {"Code.store_unavailable"}),
     ],
 )
-def test_each_request_is_counted_by_class_and_code_and_timed(capsys, status, code, counted):
+def test_each_request_is_counted_by_code_and_timed(capsys, status, code, counted):
     running = Running(FakeApp(answer(status, code)), capsys)
     running.call(url_event())
     running.metrics()

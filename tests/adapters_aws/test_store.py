@@ -162,7 +162,7 @@ def test_a_page_is_one_consistent_query_between_two_bounds(store, service):
     service.add_response(
         "query",
         {
-            "Items": [document_item(_PARTITION, _LOG)],
+            "Items": [document_item(_PARTITION, _LOG), document_item(_PARTITION, _LOG)],
             "LastEvaluatedKey": key_of(_PARTITION, _LOG.key),
         },
         {
@@ -174,7 +174,7 @@ def test_a_page_is_one_consistent_query_between_two_bounds(store, service):
                 ":high": {"S": "LOG:\x7f"},
             },
             "ConsistentRead": True,
-            "Limit": 1,
+            "Limit": 2,
         },
     )
 

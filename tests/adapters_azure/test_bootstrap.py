@@ -13,7 +13,7 @@ from cell_core.system import SettingsError
 from tests.adapters_azure.wire import local_cosmos
 
 JWKS = (
-    '{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1","use":"sig","alg":"EdDSA",'
+    '{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1","iss":"edge","use":"sig","alg":"EdDSA",'
     '"iss":"edge","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}'
 )
 ENVIRONMENT = {

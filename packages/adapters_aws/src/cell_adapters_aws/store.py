@@ -99,10 +99,13 @@ class DynamoCellStore:
                     ":high": attribute(high),
                 },
                 ConsistentRead=True,
-                Limit=limit,
+                # One more tells whether there is more: DynamoDB says so of every full page.
+                Limit=limit + 1,
             )
             items = answer["Items"]
         documents = tuple(document_in(item) for item in items if not is_fence(item))
+        if len(documents) > limit:
+            return Page(documents[:limit], documents[limit - 1].key)
         last = answer.get("LastEvaluatedKey")
         return Page(documents, last["sk"]["S"] if last else None)
 

@@ -93,9 +93,12 @@ class CosmosCellStore:
             partition,
             _PAGE_QUERY.format(bound=">" if beyond else ">="),
             {"@from": after if beyond else prefix, "@to": prefix + _KEY_MAX},
-            limit=limit,
+            # One more tells whether there is more: an answer may have a continuation to nothing.
+            limit=limit + 1,
         )
         documents = tuple(document_of(item) for item in items if item["id"] != FENCE)
+        if len(documents) > limit:
+            return Page(documents[:limit], documents[limit - 1].key)
         return Page(documents, items[-1]["id"] if items and more else None)
 
     def commit(self, batch: Batch) -> None:

@@ -22,8 +22,11 @@ class LocalKeys:
         kids = (LOCAL_KID, f"{LOCAL_KID}-control")
         self._edge = GrantSigner(_jwk(edge, kids[0]), issuer="edge")
         self._control = GrantSigner(_jwk(control, kids[1]), issuer="control")
-        public = [_jwk(edge.public_key(), kids[0]), _jwk(control.public_key(), kids[1])]
-        self.jwks = json.dumps({"keys": [json.loads(key) for key in public]})
+        public = [
+            {**json.loads(_jwk(edge.public_key(), kids[0])), "iss": "edge"},
+            {**json.loads(_jwk(control.public_key(), kids[1])), "iss": "control"},
+        ]
+        self.jwks = json.dumps({"keys": public})
 
     def tenant_grant(self, cell: str, tenant: str, epoch: int) -> str:
         """Return a grant of the edge, good for 30 seconds."""

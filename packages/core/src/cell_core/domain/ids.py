@@ -19,6 +19,7 @@ STRIPES_MAX = 64
 EPOCH_MAX = 2**52
 
 _ID = re.compile(ID_PATTERN)
+_HASH = re.compile(r"[0-9a-f]{64}")
 _ENTITY = re.compile(ENTITY_PATTERN)
 
 
@@ -30,6 +31,16 @@ def is_id(text: str) -> bool:
 def is_entity_id(text: str) -> bool:
     """Say whether `text` is an identifier of an entity."""
     return _ENTITY.fullmatch(text) is not None
+
+
+def is_command_id(text: str) -> bool:
+    """Say whether `text` is a command's id; one that a cell issued itself holds colons."""
+    return all(map(is_id, text.split(":")))
+
+
+def is_hash(text: object) -> bool:
+    """Say whether `text` is a SHA-256 or a digest, in lower case hexadecimal."""
+    return isinstance(text, str) and _HASH.fullmatch(text) is not None
 
 
 def owner(epoch: int) -> int:

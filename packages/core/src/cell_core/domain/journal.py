@@ -6,8 +6,7 @@ proves equal prefixes. Refuses to store anything: it makes and reads texts.
 
 import hashlib
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +14,10 @@ from cell_core.domain.canonical import canonical, size_bytes
 from cell_core.domain.decider import Context, Event, Outcome, Rejection
 from cell_core.domain.errors import InvalidInput
 from cell_core.domain.fence import Fence
+from cell_core.domain.ids import is_command_id, is_entity_id, is_hash, is_id
 from cell_core.domain.limits import DOCUMENT_BYTES_MAX, EVENT_BYTES_MAX
 
 VERSION = 1
-
-_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,18 +155,18 @@ def read_entry(body: str) -> Entry:
         if _count(raw, "v") != VERSION or canonical(raw) != body:
             raise InvalidInput("invalid_data", problem="not a canonical journal entry")
         return Entry(
-            tenant=_text(raw, "tenant"),
-            domain=_text(raw, "domain"),
-            stream=_text(raw, "stream"),
+            tenant=_id(raw, "tenant"),
+            domain=_id(raw, "domain"),
+            stream=_id(raw, "stream"),
             epoch=_count(raw, "epoch"),
             seq=_count(raw, "seq"),
             prev_chain=_hex(raw, "prev_chain"),
-            command_id=_text(raw, "command_id"),
+            command_id=_id(raw, "command_id", is_command_id),
             fingerprint=_hex(raw, "fingerprint"),
             time_ms=_count(raw, "time_ms"),
-            events=tuple(Event(str(kind), {**data}) for kind, data in raw["events"]),
-            changes={k: None if b is None else canonical(b) for k, b in raw["changes"].items()},
-            rejection=None if raw["rejection"] is None else Rejection(*raw["rejection"]),
+            events=tuple(_event(kind, data) for kind, data in raw["events"]),
+            changes={_entity(key): _change(body) for key, body in raw["changes"].items()},
+            rejection=_rejection(raw["rejection"]),
             digest=_hex(raw, "digest"),
             trace=_text(raw, "trace"),
             body=body,
@@ -176,6 +174,40 @@ def read_entry(body: str) -> Entry:
         )
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise InvalidInput("invalid_data", problem="not a journal entry") from None
+
+
+def _event(kind: Any, data: Any) -> Event:  # noqa: ANN401 - JSON
+    if not isinstance(kind, str) or not isinstance(data, dict):
+        raise TypeError("event")
+    return Event(kind, data)
+
+
+def _entity(key: str) -> str:
+    if not is_entity_id(key):
+        raise ValueError(key)
+    return key
+
+
+def _change(body: Any) -> str | None:  # noqa: ANN401 - JSON
+    if body is not None and not isinstance(body, dict):
+        raise TypeError("change")
+    return None if body is None else canonical(body)
+
+
+def _rejection(raw: Any) -> Rejection | None:  # noqa: ANN401 - JSON
+    if raw is None:
+        return None
+    code, index, fields = raw
+    if not isinstance(code, str) or type(index) is not int or not isinstance(fields, dict):
+        raise TypeError("rejection")
+    return Rejection(code, index, fields)
+
+
+def _id(raw: Mapping[str, Any], name: str, is_right: Callable[[str], bool] = is_id) -> str:
+    text = _text(raw, name)
+    if not is_right(text):
+        raise ValueError(name)
+    return text
 
 
 def _text(raw: Mapping[str, Any], name: str) -> str:
@@ -192,6 +224,6 @@ def _count(raw: Mapping[str, Any], name: str) -> int:
 
 def _hex(raw: Mapping[str, Any], name: str) -> str:
     text = _text(raw, name)
-    if _HASH.fullmatch(text) is None:
+    if not is_hash(text):
         raise ValueError(name)
     return text

@@ -12,6 +12,7 @@ from cell_core.domain.fence import Fence, check_serving
 from cell_core.domain.journal import Entry, read_entry
 from cell_core.domain.limits import PAGE_MAX
 from cell_core.ports import CellStore
+from cell_core.service.paging import cut
 from cell_core.service.positions import Positions
 
 VIEW_PAGES_MAX = 100
@@ -68,7 +69,7 @@ class Reader:
         start = None if after is None else entity_key(at.domain, at.stream, after)
         prefix = stream_prefix(at.domain, at.stream)
         partition = self._partition(at)
-        page = self._store.page(partition, prefix, after=start, limit=limit)
+        page = cut(self._store.page(partition, prefix, after=start, limit=limit))
         return page, self._fence(at, partition)
 
     def events(
@@ -76,7 +77,7 @@ class Reader:
     ) -> tuple[list[Entry], str | None, Fence]:
         """Return the stream's entries among `limit` of its stripe, and where to go on."""
         partition = self._partition(at)
-        page = self._store.page(partition, LOG, after=after, limit=limit)
+        page = cut(self._store.page(partition, LOG, after=after, limit=limit))
         fence = self._fence(at, partition)
         entries = [read_entry(document.body) for document in page.documents]
         here = [e for e in entries if (e.domain, e.stream) == (at.domain, at.stream)]

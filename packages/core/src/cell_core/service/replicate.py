@@ -5,11 +5,12 @@ copy, tail, duplicates, restarts and two copiers converges. Nothing here overwri
 or joins two logs that differ.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from cell_core.domain.canonical import sent_bytes, size_bytes
+from cell_core.domain.canonical import canonical, sent_bytes, size_bytes
 from cell_core.domain.digest import term
 from cell_core.domain.documents import (
     ENTITY,
@@ -33,16 +34,21 @@ from cell_core.domain.errors import (
     Throttled,
 )
 from cell_core.domain.fence import Fence, Guard, Role
-from cell_core.domain.ids import is_entity_id, is_id, partition_of, stripe_of
+from cell_core.domain.ids import (
+    is_command_id,
+    is_entity_id,
+    is_hash,
+    is_id,
+    partition_of,
+    stripe_of,
+)
 from cell_core.domain.journal import Entry, chain_of, read_entry
 from cell_core.domain.limits import COMMIT_BYTES_MAX, DOCUMENT_BYTES_MAX, OPERATIONS_MAX
 from cell_core.domain.transitions import refuse
 from cell_core.ports import CellStore, Patience
+from cell_core.service.paging import cut
 from cell_core.service.plan import idempotency_document, log_document
 from cell_core.service.positions import Positions
-
-EXPORT_BYTES_MAX = 2 * 1024 * 1024
-"""Lambda answers at most 6 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,7 @@ class Replicator:
     def export(
         self, tenant: str, stripe: int, prefix: str, *, after: str | None, limit: int
     ) -> tuple[Fence, Page]:
-        """Return documents in key order, cut at about 2 MiB, and the fence read before them.
+        """Return documents in key order, and the fence read before them.
 
         Raises:
             NotFound: `tenant_not_found`.
@@ -73,7 +79,7 @@ class Replicator:
         partition = partition_of(tenant, stripe)
         fence = self._positions.learn(partition)
         page = self._store.page(partition, prefix, after=after, limit=limit)
-        return fence, _cut(page)
+        return fence, cut(page)
 
     def scan(
         self, tenant: str, stripe: int, *, after: str | None, limit: int
@@ -224,15 +230,6 @@ class Replicator:
         return sorted(puts, key=lambda put: -put.document.version)
 
 
-def _cut(page: Page) -> Page:
-    total = 0
-    for count, document in enumerate(page.documents):
-        total += len(document.body) + len(document.key)
-        if count and total > EXPORT_BYTES_MAX:
-            return Page(page.documents[:count], page.documents[count - 1].key)
-    return page
-
-
 def _check_sequence(tenant: str, stripe: int, fence: Fence, entries: Sequence[Entry]) -> None:
     for entry in entries:
         if entry.tenant != tenant or stripe_of(entry.domain, entry.stream, fence.stripes) != stripe:
@@ -288,16 +285,33 @@ def _check_importable(tenant: str, stripe: int, fence: Fence, document: Document
         _check_sequence(tenant, stripe, fence, [entry])
         right = document == log_document(entry) and entry.seq <= fence.seq
     elif document.key.startswith(IDEMPOTENCY):
-        # The id of a command that a sweep issued is several ids, joined by colons.
-        right = all(map(is_id, ids)) and not document.deleted
+        right = is_command_id(":".join(ids)) and not document.deleted and _is_record(document.body)
     elif document.key.startswith(ENTITY) and len(ids) == 3:
         here = stripe_of(ids[0], ids[1], fence.stripes) == stripe
         named = is_id(ids[0]) and is_id(ids[1]) and is_entity_id(ids[2])
-        right = here and named and document.deleted == (document.body == "")
+        right = here and named and (document.body == "" if document.deleted else _is_body(document))
     else:
         right = False
     if not right or size_bytes(document.body) > DOCUMENT_BYTES_MAX:
         raise InvalidInput("invalid_data", problem="not a document that can be imported")
+
+
+def _is_record(body: str) -> bool:
+    found = _parsed(body)
+    return isinstance(found, dict) and is_hash(found.get("fingerprint"))
+
+
+def _is_body(document: Document) -> bool:
+    return isinstance(_parsed(document.body), dict)
+
+
+def _parsed(body: str) -> object:
+    """Return what canonical text says, or None for any other text."""
+    try:
+        found: object = json.loads(body)
+        return found if canonical(found) == body else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _check_links(

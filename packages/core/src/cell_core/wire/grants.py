@@ -54,10 +54,10 @@ class GrantVerifier:
     """
 
     def __init__(self, jwks: str, *, audience: str) -> None:
-        """Read the key set.
+        """Read the key set; each key names its issuer in the member `iss`.
 
         Raises:
-            ValueError: It holds no usable key, or a private one, or one without `kid`.
+            ValueError: It holds no usable key, or a private one, or one without `kid` or `iss`.
         """
         self._keys = _read_keys(jwks)
         self._audience = audience
@@ -87,19 +87,20 @@ class GrantVerifier:
             raise Refused("grant_invalid")
         try:
             header = jwt.get_unverified_header(token)
-            algorithm, key = self._keys[str(header.get("kid"))]
-            if header.get("alg") != algorithm or not header.keys() <= {"alg", "kid", "typ"}:
+            trusted = self._keys[str(header.get("kid"))]
+            if header.get("alg") != trusted.algorithm or not header.keys() <= {"alg", "kid", "typ"}:
                 raise Refused("grant_invalid")
             claims = jwt.decode(
                 token,
-                key,
-                algorithms=[algorithm],
+                trusted.key,
+                algorithms=[trusted.algorithm],
                 options={"verify_aud": False, "verify_exp": False, "verify_iat": False},
             )
         except (jwt.PyJWTError, KeyError, ValueError, TypeError):
             raise Refused("grant_invalid") from None
         grant = _read_claims(claims)
-        if grant.audience != self._audience:
+        # The edge's key cannot speak for the control plane, whatever the token claims.
+        if grant.audience != self._audience or grant.issuer != trusted.issuer:
             raise Refused("grant_invalid")
         if len(self._verified) >= _VERIFIED_MAX:
             self._verified.clear()
@@ -147,16 +148,27 @@ class GrantSigner:
         return jwt.encode(claims, self._key, self._algorithm, headers={"kid": self._kid})
 
 
-def _read_keys(jwks: str) -> dict[str, tuple[str, Any]]:
-    keys: dict[str, tuple[str, Any]] = {}
+@dataclass(frozen=True, slots=True)
+class _Trusted:
+    """A public key, and what may be signed with it."""
+
+    algorithm: str
+    issuer: str
+    key: Any
+
+
+def _read_keys(jwks: str) -> dict[str, _Trusted]:
+    keys: dict[str, _Trusted] = {}
     for raw in json.loads(jwks)["keys"]:
         if "d" in raw:
             raise ValueError("a cell must not hold a private key")
         algorithm = _ALGORITHMS.get(raw.get("kty"))
-        kid = raw.get("kid")
+        kid, issuer = raw.get("kid"), raw.get("iss")
         if algorithm is None or not kid or raw.get("alg", algorithm) != algorithm:
             raise ValueError("a key needs a kid and one of the types OKP and RSA")
-        keys[kid] = (algorithm, _load(raw))
+        if issuer not in ISSUERS:
+            raise ValueError("a key needs the issuer it is for, edge or control, as iss")
+        keys[kid] = _Trusted(algorithm, issuer, _load(raw))
     if not keys:
         raise ValueError("no key")
     return keys
