@@ -183,6 +183,11 @@ def build(deployable: Deployable, target: Target, output: Path) -> None:
         if target.interpreter:
             # Ours keep their assertions. A traceback still names file and line.
             _precompile(target.interpreter, stage, optimize=0)
+        for name in deployable.entry_files:
+            _copy(ROOT / name, stage / Path(name).name)
+        if target.interpreter:
+            # The clouds look for these sources by name.
+            _precompile(target.interpreter, stage, optimize=0, where="beside")
         draft = output.with_suffix(f".{os.getpid()}")
         _write_zip(stage, draft, comment=digest(deployable, target))
         draft.replace(output)
@@ -210,8 +215,6 @@ def _copy_ours(deployable: Deployable, stage: Path) -> None:
         src = ROOT / "packages" / package / "src"
         for path in _sources(package):
             _copy(path, stage / deployable.libraries / path.relative_to(src))
-    for name in deployable.entry_files:
-        _copy(ROOT / name, stage / Path(name).name)
 
 
 def _copy(source: Path, destination: Path) -> None:
@@ -226,11 +229,11 @@ def _sources(package: str) -> list[Path]:
     return [path for path in found if path.is_file() and "__pycache__" not in path.parts]
 
 
-def _precompile(interpreter: str, stage: Path, *, optimize: int) -> None:
+def _precompile(interpreter: str, stage: Path, *, optimize: int, where: str = "instead") -> None:
     # Sets of strings are written in hash order, so the seed must be fixed for equal bytes.
     environment = {"PYTHONHASHSEED": "0", "PATH": os.defpath}
     script = str(ROOT / "tools" / "precompile.py")
-    _run([interpreter, "-s", "-P", script, str(stage), str(optimize)], environment)
+    _run([interpreter, "-s", "-P", script, str(stage), str(optimize), where], environment)
 
 
 def _write_zip(stage: Path, output: Path, *, comment: str) -> None:

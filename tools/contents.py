@@ -33,11 +33,16 @@ _SERVICES_KEPT: Final = {
     "dynamodb": "the store",
     "dynamodbstreams": "the change reader",
     "sts": "assuming a role, as the standard credential chain may",
+    "xray": "the sampling rules of the tracer, with CELL_TRACING",
 }
 _SERVICE_FOLDERS: Final = {("botocore", "data"), ("boto3", "data")}
 # Modules that a cell never imports, below the folder of their library. A test imports each handler
 # from the zip and answers requests with it, so what is missed here shows.
 _MODULES_DROPPED: Final = {
+    "azure/cosmos/aio": "the asynchronous client; both clouds' handlers are synchronous",
+    "azure/cosmos/_change_feed/aio": "as above",
+    "azure/cosmos/_execution_context/aio": "as above",
+    "azure/identity/aio": "the asynchronous credentials",
     "azure/core/pipeline/transport/_aiohttp.py": "a transport of the asynchronous client",
     "azure/core/pipeline/transport/_requests_asyncio.py": "as above",
     "azure/core/pipeline/transport/_requests_trio.py": "as above",
@@ -50,9 +55,8 @@ _MODULES_DROPPED: Final = {
     "pydantic/mypy.py": "a plugin of the type checker",
     "urllib3/contrib/emscripten": "for browsers",
     "werkzeug/debug": "the debugger's pages",
+    "werkzeug/middleware": "parts of a web server",
 }
-# Both clouds' handlers are synchronous.
-_ASYNCHRONOUS: Final = "aio"
 
 
 def belongs(path: PurePosixPath) -> bool:
@@ -60,8 +64,6 @@ def belongs(path: PurePosixPath) -> bool:
     if not _DROPPED_FOLDERS.keys().isdisjoint(path.parts[:-1]):
         return False
     if path.name in _DROPPED_NAMES or path.suffix in _DROPPED_SUFFIXES:
-        return False
-    if path.parts[0] == "azure" and _ASYNCHRONOUS in path.parts:
         return False
     if any(_is_below(path, module) for module in _MODULES_DROPPED):
         return False

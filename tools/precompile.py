@@ -10,19 +10,25 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Put compiled modules in the place of all sources in the folder that is named."""
-    folder, level = Path(sys.argv[1]), int(sys.argv[2])
+    """Compile all sources below a folder.
+
+    The results take the place of the sources, or with `beside` stand next to them.
+
+    Arguments: the folder, the level of optimization, `instead` or `beside`.
+    """
+    folder, level, beside = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "beside"
     for source in sorted(folder.rglob("*.py")):
         py_compile.compile(
             str(source),
-            cfile=str(source.with_suffix(".pyc")),
+            cfile=None if beside else str(source.with_suffix(".pyc")),
             # Not the build folder's path, which differs each time and ends up in the bytes.
             dfile=source.relative_to(folder).as_posix(),
             doraise=True,
             optimize=level,
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )
-        source.unlink()
+        if not beside:
+            source.unlink()
     return 0
 
 

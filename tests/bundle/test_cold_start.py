@@ -42,15 +42,27 @@ print(functions["serve"].get_user_function()(request).status_code)
 }
 
 
-def has_adapter(built):
-    package = built.libraries / f"cell_adapters_{built.deployable.name.partition('_')[0]}"
-    return (package / "bootstrap.py").exists()
+# What is loaded at the first request, or only with a setting: it must be there all the same.
+_LATE = {
+    "aws_worker": """
+import boto3
+boto3.client("dynamodbstreams", region_name="eu-west-1")
+from aws_lambda_powertools import Tracer
+Tracer(service="x", auto_patch=False)
+print("loaded")
+""",
+    "azure_worker": """
+from azure.cosmos import CosmosClient, PartitionKey
+from azure.cosmos.exceptions import CosmosBatchOperationError
+from azure.identity import ManagedIdentityCredential
+ManagedIdentityCredential()
+print("loaded")
+""",
+}
 
 
 @pytest.fixture
 def worker(built):
-    if not has_adapter(built):
-        pytest.skip("the adapter has no bootstrap yet")
     return built
 
 
@@ -139,3 +151,7 @@ print(azure.cosmos.CosmosClient.__name__, azure.identity.ManagedIdentityCredenti
 """)
 
     assert printed == "CosmosClient ManagedIdentityCredential\n"
+
+
+def test_what_is_loaded_late_is_there(built):
+    assert built.run(_LATE[built.deployable.name]).strip().endswith("loaded")

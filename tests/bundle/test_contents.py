@@ -95,9 +95,9 @@ def test_every_compiled_module_is_for_the_runtime_and_never_compared_with_its_so
 
 
 def test_only_the_file_that_the_cloud_looks_for_is_a_source(built):
-    sources = {path.name for path in built.folder.rglob("*.py")}
+    sources = [path.relative_to(built.folder).as_posix() for path in built.folder.rglob("*.py")]
 
-    assert sources <= {"worker.py", "function_app.py"}
+    assert sources == [f"{built.deployable.entry_module}.py"]
 
 
 def test_our_modules_keep_their_assertions_and_docstrings(built):

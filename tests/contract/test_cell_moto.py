@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+# The same stores run it on ministack in every run; moto is single-threaded and slow.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def client() -> "Iterator[DynamoDBClient]":
@@ -23,6 +26,8 @@ def client() -> "Iterator[DynamoDBClient]":
 
 
 class TestCellOnMoto(CellContract):
+    no_thousands = "moto copies the whole table for each operation of a transaction"
+
     @pytest.fixture
     def open_store(self, client: "DynamoDBClient") -> OpenStore:
         table = new_table(client)

@@ -57,6 +57,8 @@ def bootstrap() -> "func.FunctionApp":
     """
     settings = Settings.load(os.environ)  # noqa: TID251 - composition root
     app = build_app(settings, CosmosCellStore(lambda: connect(settings)))
+    # The SDK logs every request with its headers at INFO: noise that is billed by the byte.
+    logging.getLogger("azure").setLevel(logging.WARNING)
     logger = logging.getLogger(settings.CELL_ID)
     logger.setLevel(settings.CELL_LOG_LEVEL)
     return make_app(app, logger)

@@ -6,6 +6,7 @@ for anybody without the key it was started with. Auth levels of routes are not i
 
 import hmac
 import json
+import logging
 import sys
 import threading
 import traceback
@@ -27,6 +28,8 @@ _RUNTIME_SINCE: Final = (3, 13)
 
 def main(port: int, key: str) -> None:
     """Serve the app in the working folder on `port` until the process is ended."""
+    # As in Azure: what the app logs at INFO is kept, here in the host's log file.
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     root = Path.cwd()
     app = load(root)
     doors = Doors(app, route_prefix(root), key)
