@@ -24,18 +24,27 @@ TEST_WORKERS ?= 2
 
 .PHONY: help
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ── What a user runs ─────────────────────────────────────────────────────────
-.PHONY: demo test test-slow deep lint fix build bench bench-cell
+.PHONY: demo test test-slow races schemathesis e2e deep lint fix build bench bench-cell
 demo: $(INSTALLED) ## Run a cell of each cloud here, with traffic and proof (KEEP=1: until Ctrl-C)
 	$(BIN)/python -m cell_devstack $$($(BIN)/python -m tools.local_zips) $(if $(KEEP),--keep)
 
 test: $(INSTALLED) ## Run every test that needs no cloud account
 	$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadgroup
 
-test-slow: $(INSTALLED) ## Run the slow tests: long races, kill -9, schemathesis, the demo itself
+test-slow: $(INSTALLED) ## Run the slow tests: all that follow, and the rest of the suite
 	$(BIN)/pytest -m slow
+
+races: $(INSTALLED) ## Race many threads and processes on both databases
+	$(BIN)/pytest -m slow tests/races
+
+schemathesis: $(INSTALLED) ## Hold both running cells to their OpenAPI (CASES=12 an operation)
+	CELL_SCHEMATHESIS_CASES=$(or $(CASES),12) $(BIN)/pytest -m slow tests/e2e/test_schemathesis.py
+
+e2e: $(INSTALLED) ## Break both running cells in every way
+	$(BIN)/pytest -m slow tests/e2e --ignore tests/e2e/test_schemathesis.py
 
 deep: $(INSTALLED) ## Walk the domains' properties for a long time, from new seeds
 	$(BIN)/pytest --hypothesis-profile deep tests/core/test_domain_properties.py

@@ -150,6 +150,9 @@ class FunctionsHost:
                 raise AppNotStarted(str(error)) from error
             raise
         self.functions = tuple(ready["functions"])
+        if not self.functions:
+            process.kill()
+            raise AppNotStarted("the app has no functions: is function_app.py at the zip's root?")
         self._process = process
 
     def close(self) -> None:

@@ -14,9 +14,9 @@ from typing import Final
 from cell_devstack.cell_client import Answer, CellClient, NoAnswer
 
 _LATENCIES_MAX: Final = 20_000
-_TRIES_MAX: Final = 200
+_TRIES_MAX: Final = 1000
 _PAUSE_S: Final = 0.02
-_MAY_RETRY: Final = {409, 429, 503}
+_MAY_RETRY: Final = {409, 429, 500, 502, 503, 504}
 STARTING_BALANCE: Final = 1_000_000
 ACCOUNTS: Final = ("alice", "bob", "carol", "dave")
 BANK: Final = "bank"

@@ -17,6 +17,7 @@ from cell_devstack.dynamodb import DynamoStandIn, create_table
 from cell_devstack.fault_proxy import FaultProxy
 from cell_devstack.functions_host import FunctionsHost
 from cell_devstack.lambda_host import LambdaHost
+from cell_devstack.lambda_instance import FunctionSettings
 from cell_devstack.local_keys import LocalKeys
 
 AWS: Final = "aws-alpha"
@@ -25,7 +26,8 @@ REGION: Final = "us-east-1"
 _TABLE: Final = "cell-state"
 _CONTAINER: Final = "state"
 _DATABASE: Final = "cell"
-_LAMBDA_TIMEOUT_S: Final = 15.0
+# A laptop that starts everything at once may need longer than Lambda's 10 s for the first import.
+_LAMBDA_SETTINGS: Final = FunctionSettings(timeout_s=15, init_timeout_s=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,9 @@ class World:
             "AWS_REGION": REGION,
         }
         host = self._stack.enter_context(
-            LambdaHost(self._zips.aws, settings, instances=self._instances)
+            LambdaHost(
+                self._zips.aws, settings, instances=self._instances, settings=_LAMBDA_SETTINGS
+            )
         )
         return self._cell(AWS, "aws", 1, host, database, link)
 
@@ -176,7 +180,7 @@ class World:
         database: _Service,
         link: FaultProxy,
     ) -> LocalCell:
-        client = CellClient(host.base_url, cell, self.keys)
+        client = self._stack.enter_context(CellClient(host.base_url, cell, self.keys))
         return LocalCell(
             id=cell,
             cloud=cloud,

@@ -47,10 +47,13 @@ from cell_core.wire.message import (
     Response,
 )
 
-DEADLINE_DEFAULT_MS = 1800
+DEADLINE_DEFAULT_MS = 2000
 """A cell answers within 2 s even when its store is gone; an edge that waits longer says so."""
 
 DEADLINE_MAX_MS = 10_000
+STORE_CALL_MS = 800
+"""How long one call to the store may take; none is begun again later than this before the end."""
+
 _MILLISECONDS = re.compile(r"[0-9]{1,9}")
 SWEEP_MS = 20_000
 IN_FLIGHT_MAX = 64
@@ -247,10 +250,10 @@ def _check_media_type(request: Request) -> None:
 def _budget_ms(request: Request) -> int:
     text = request.headers.get(DEADLINE)
     if text is None:
-        return DEADLINE_DEFAULT_MS
+        return DEADLINE_DEFAULT_MS - STORE_CALL_MS
     if not _MILLISECONDS.fullmatch(text):
         raise InvalidInput(problem="X-Deadline-Ms is a number of milliseconds left")
-    return min(int(text), DEADLINE_MAX_MS)
+    return max(0, min(int(text), DEADLINE_MAX_MS) - STORE_CALL_MS)
 
 
 def _who(grant: Grant | None, fence: Fence | None) -> dict[str, str | int]:

@@ -1,0 +1,64 @@
+"""One world for each module, from the zips as they are built from this tree."""
+
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from cell_devstack.world import AWS, AZURE, LocalCell, World, Zips
+from tests.e2e.caller import Caller
+from tools import bundle
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def zips() -> Zips:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    target = bundle.target_for(version, uv=bundle.find_uv())
+    paths = {each.name: bundle.ensure(each, target) for each in bundle.DEPLOYABLES}
+    return Zips(aws=paths["aws_worker"], azure=paths["azure_worker"])
+
+
+@pytest.fixture(scope="module")
+def world(zips: Zips) -> Iterator[World]:
+    with World(zips) as started:
+        yield started
+
+
+@pytest.fixture(params=[AWS, AZURE])
+def cell(request: pytest.FixtureRequest, world: World) -> Iterator[LocalCell]:
+    """Yield one cell after the other; whatever a test broke is whole again afterwards."""
+    found = world.cells[request.param]
+    yield found
+    found.client.close()
+    found.link.clear()
+    found.database.restore()
+    found.host.restore()
+
+
+@pytest.fixture
+def new_caller(cell: LocalCell) -> Callable[[], Caller]:
+    """Return callers, each with a tenant of its own that has accounts."""
+
+    def make() -> Caller:
+        caller = Caller(cell, f"T-{next(_NUMBERS)}")
+        caller.provision()
+        return caller
+
+    return make
+
+
+@pytest.fixture
+def caller(new_caller: Callable[[], Caller]) -> Caller:
+    return new_caller()
+
+
+@pytest.fixture
+def is_commit(cell: LocalCell) -> bytes:
+    """Return what matches the one request that writes, on its way to the database."""
+    return {
+        AWS: rb"(?i)x-amz-target: DynamoDB_20120810\.TransactWriteItems",
+        AZURE: rb"(?i)x-ms-cosmos-is-batch-request",
+    }[cell.id]
