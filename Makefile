@@ -24,10 +24,10 @@ TEST_WORKERS ?= 2
 
 .PHONY: help
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ── What a user runs ─────────────────────────────────────────────────────────
-.PHONY: demo test test-slow races schemathesis e2e deep lint fix build bench bench-cell
+.PHONY: demo test test-slow races schemathesis e2e properties deep lint fix build bench bench-cell
 demo: $(INSTALLED) ## Run a cell of each cloud here, with traffic and proof (KEEP=1: until Ctrl-C)
 	$(BIN)/python -m cell_devstack $$($(BIN)/python -m tools.local_zips) $(if $(KEEP),--keep)
 
@@ -46,7 +46,10 @@ schemathesis: $(INSTALLED) ## Hold both running cells to their OpenAPI (CASES=12
 e2e: $(INSTALLED) ## Break both running cells in every way
 	$(BIN)/pytest -m slow tests/e2e --ignore tests/e2e/test_schemathesis.py
 
-deep: $(INSTALLED) ## Walk the domains' properties for a long time, from new seeds
+properties: $(INSTALLED) ## Walk the domains' properties longer than the fast suite does
+	$(BIN)/pytest --hypothesis-profile ci tests/core/test_domain_properties.py
+
+deep: $(INSTALLED) ## Walk them for hours, from new seeds
 	$(BIN)/pytest --hypothesis-profile deep tests/core/test_domain_properties.py
 
 lint: $(INSTALLED) ## Check locks, style, types and architecture

@@ -278,7 +278,8 @@ def _report(measured: dict[str, list[tuple[float, float]]], out: Console) -> Non
 def _machine() -> str:
     packages = ("boto3", "azure-cosmos", "azure-functions", "aws-lambda-powertools", "pydantic")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
-    return f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}; {versions}"
+    machine = f"{platform.platform()}, {os.cpu_count()} cores"
+    return f"{machine}, Python {platform.python_version()}; {versions}"
 
 
 if __name__ == "__main__":

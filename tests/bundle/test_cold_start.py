@@ -8,6 +8,9 @@ import pytest
 
 from tools import bundle
 
+# One worker makes what these tests share.
+pytestmark = pytest.mark.xdist_group("bundle")
+
 # Never needed to answer a request, and each costs a cold start tens of milliseconds of CPU.
 _HEAVY = {
     "aws_worker": ["aws_xray_sdk", "aws_lambda_powertools.event_handler", "boto3.s3"],

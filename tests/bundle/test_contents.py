@@ -9,6 +9,9 @@ from packaging.markers import Marker
 
 from tools import bundle, locks
 
+# One worker makes what these tests share.
+pytestmark = pytest.mark.xdist_group("bundle")
+
 _OTHER_CLOUD = {
     "aws_worker": re.compile(r"azure|msal|cell_adapters_azure|function_app"),
     "azure_worker": re.compile(r"boto|aws|s3transfer|cell_adapters_aws|worker\.py"),
@@ -117,6 +120,7 @@ def test_it_fits_its_size_budget(built):
     assert built.path.stat().st_size <= built.deployable.size_mb_max * 10**6
 
 
+@pytest.mark.slow
 def test_building_it_again_elsewhere_gives_the_same_bytes(built, tmp_path):
     again = tmp_path / "a-longer-name-than-before" / "again.zip"
 

@@ -146,6 +146,17 @@ class CopyPromises(OnOneCell, Contract):
 
         assert (standby.fence(), standby.contents()) == before
 
+    def test_an_entry_that_contradicts_where_a_copy_began_is_an_alarm(
+        self, home: Stripe, cell: LocalCell
+    ) -> None:
+        standby = as_standby(home, cell, copied=True)
+
+        with pytest.raises(Diverged) as error:
+            _apply(standby, _other_life(home.tenant)[10:12])
+
+        assert error.value.fields == {"seq": 12}
+        assert _apply(standby, home.journal()[10:]).seq == 12
+
     def test_entries_of_another_tenant_or_stripe_are_refused(
         self, standby: Stripe, cell: LocalCell, reference: LocalCell
     ) -> None:
@@ -228,6 +239,7 @@ class CopyPromises(OnOneCell, Contract):
             _apply(standby, [forged])
         assert standby.journal() == journal[:2]
 
+    @pytest.mark.usefixtures("many")
     def test_large_entries_are_applied_in_several_commits(
         self, cell: LocalCell, reference: LocalCell, tenant: str
     ) -> None:
@@ -364,6 +376,7 @@ class CopyPromises(OnOneCell, Contract):
 
         assert cell.at(tenant, 2).take([Document(key, 1, "{}")]) == 1
 
+    @pytest.mark.usefixtures("many")
     def test_large_documents_are_imported_in_several_commits(
         self, cell: LocalCell, reference: LocalCell, tenant: str
     ) -> None:

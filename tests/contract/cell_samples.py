@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 from uuid import uuid4
 
 import pytest
@@ -246,6 +246,14 @@ class OnOneCell:
     @pytest.fixture
     def cell(self, open_store: OpenStore) -> LocalCell:
         return LocalCell(open_store())
+
+    no_thousands: ClassVar[str]
+
+    @pytest.fixture
+    def many(self) -> None:
+        """Skip a test that writes hundreds of documents where that takes minutes."""
+        if self.no_thousands:
+            pytest.skip(self.no_thousands)
 
     @pytest.fixture
     def other_instance(self, open_store: OpenStore) -> LocalCell:

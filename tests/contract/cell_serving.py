@@ -41,8 +41,6 @@ _CALLS: dict[str, Callable[[Stripe, int], object]] = {
     "whole": lambda stripe, epoch: stripe.here.reader.whole(_at(stripe, epoch)),
 }
 
-each_call = pytest.mark.parametrize("call", list(_CALLS.values()), ids=list(_CALLS))
-
 
 class ServePromises(OnOneCell, Contract):
     """Promises about requests that a cell must not execute, and about what it lets be read."""
@@ -52,86 +50,64 @@ class ServePromises(OnOneCell, Contract):
         stripe.one(put("a", 1, command_id="old"))
         return stripe
 
-    @each_call
-    def test_a_frozen_tenant_is_neither_written_nor_read(
-        self, lived_in: Stripe, call: Callable[[Stripe, int], object]
-    ) -> None:
+    def test_a_frozen_tenant_is_neither_written_nor_read(self, lived_in: Stripe) -> None:
         lived_in.freeze()
 
-        error = _refused(lived_in, EPOCH, call)
+        for error in _refusals(lived_in, EPOCH):
+            assert error.code == "frozen"
+            assert error.fields["retry_after_ms"] > 0
 
-        assert error.code == "frozen"
-        assert error.fields["retry_after_ms"] > 0
-
-    @each_call
     def test_a_request_of_an_older_epoch_is_told_that_the_home_is_here(
-        self, lived_in: Stripe, call: Callable[[Stripe, int], object]
+        self, lived_in: Stripe
     ) -> None:
-        error = _refused(lived_in, EPOCH - 1, call)
+        for error in _refusals(lived_in, EPOCH - 1):
+            assert error.code == "moved"
+            assert error.fields == {"epoch": EPOCH, "home": HOME.id}
 
-        assert error.code == "moved"
-        assert error.fields == {"epoch": EPOCH, "home": HOME.id}
-
-    @each_call
     def test_a_request_of_a_newer_epoch_is_told_that_the_cell_is_behind(
-        self, lived_in: Stripe, call: Callable[[Stripe, int], object]
+        self, lived_in: Stripe
     ) -> None:
-        error = _refused(lived_in, MOVED_EPOCH, call)
+        for error in _refusals(lived_in, MOVED_EPOCH):
+            assert error.code == "epoch_behind"
+            assert error.fields == {"epoch": EPOCH}
 
-        assert error.code == "epoch_behind"
-        assert error.fields == {"epoch": EPOCH}
-
-    @each_call
-    @pytest.mark.parametrize("epoch", [EPOCH, MOVED_EPOCH, MOVED_EPOCH + 16])
+    @pytest.mark.parametrize("epoch", [EPOCH, MOVED_EPOCH, RETURNED_EPOCH])
     def test_a_sealed_tenant_is_served_elsewhere_whatever_the_epoch(
-        self, lived_in: Stripe, call: Callable[[Stripe, int], object], epoch: int
+        self, lived_in: Stripe, epoch: int
     ) -> None:
         lived_in.freeze()
         lived_in.seal()
 
-        error = _refused(lived_in, epoch, call)
+        for error in _refusals(lived_in, epoch):
+            assert error.code == "moved"
+            assert error.fields == {"epoch": MOVED_EPOCH, "home": AWAY.id}
 
-        assert error.code == "moved"
-        assert error.fields == {"epoch": MOVED_EPOCH, "home": AWAY.id}
-
-    @each_call
-    def test_a_fenced_off_tenant_is_served_elsewhere(
-        self, lived_in: Stripe, call: Callable[[Stripe, int], object]
-    ) -> None:
+    def test_a_fenced_off_tenant_is_served_elsewhere(self, lived_in: Stripe) -> None:
         lived_in.fence_off()
 
-        error = _refused(lived_in, EPOCH, call)
+        for error in _refusals(lived_in, EPOCH):
+            assert error.code == "moved"
+            assert error.fields == {"epoch": MOVED_EPOCH, "home": AWAY.id}
 
-        assert error.code == "moved"
-        assert error.fields == {"epoch": MOVED_EPOCH, "home": AWAY.id}
-
-    @each_call
+    @pytest.mark.parametrize("epoch", [EPOCH, MOVED_EPOCH, RETURNED_EPOCH])
     def test_a_standby_serves_nobody_and_names_the_home(
-        self,
-        cell: LocalCell,
-        reference: LocalCell,
-        tenant: str,
-        call: Callable[[Stripe, int], object],
+        self, cell: LocalCell, reference: LocalCell, tenant: str, epoch: int
     ) -> None:
         home = reference.provision(tenant, epoch=MOVED_EPOCH)
         home.one(put("a"), epoch=MOVED_EPOCH)
         standby = as_standby(home, cell)
         standby.apply(home.journal(), epoch=MOVED_EPOCH)
 
-        for epoch in (EPOCH, MOVED_EPOCH, RETURNED_EPOCH):
-            error = _refused(standby, epoch, call)
-
+        for error in _refusals(standby, epoch):
             assert error.code == "moved"
             assert error.fields == {"epoch": MOVED_EPOCH, "home": reference.cell.id}
 
-    @each_call
-    def test_an_unknown_tenant_is_not_found(
-        self, cell: LocalCell, call: Callable[[Stripe, int], object]
-    ) -> None:
-        with pytest.raises(NotFound) as error:
-            call(cell.at(new_tenant()), EPOCH)
+    def test_an_unknown_tenant_is_not_found(self, cell: LocalCell) -> None:
+        for call in _CALLS.values():
+            with pytest.raises(NotFound) as error:
+                call(cell.at(new_tenant()), EPOCH)
 
-        assert error.value.code == "tenant_not_found"
+            assert error.value.code == "tenant_not_found"
 
     def test_a_warm_instance_notices_a_freeze_by_another(
         self, lived_in: Stripe, other_instance: LocalCell
@@ -171,7 +147,7 @@ class ServePromises(OnOneCell, Contract):
 
         assert (json.loads(document.body)["value"], fence.seq) == (2, 2)
 
-    @pytest.mark.parametrize("limit", [1, 2, 5, 1000])
+    @pytest.mark.parametrize("limit", [2, 5])
     def test_entities_are_paged_in_the_order_of_their_ids(self, stripe: Stripe, limit: int) -> None:
         stripe.run(*(put(name) for name in ("c", "a", "e", "b", "d")), put("f", stream="other"))
 
@@ -266,10 +242,13 @@ def _at(stripe: Stripe, epoch: int) -> Reading:
     return stripe.reading(epoch=epoch)
 
 
-def _refused(stripe: Stripe, epoch: int, call: Callable[[Stripe, int], object]) -> CellError:
-    """Return why `call` is refused, having seen that it changes nothing."""
+def _refusals(stripe: Stripe, epoch: int) -> list[CellError]:
+    """Return why each call is refused, having seen that none changes anything."""
     before = (stripe.fence(), stripe.contents())
-    with pytest.raises(Fenced) as error:
-        call(stripe, epoch)
+    errors: list[CellError] = []
+    for call in _CALLS.values():
+        with pytest.raises(Fenced) as error:
+            call(stripe, epoch)
+        errors.append(error.value)
     assert (stripe.fence(), stripe.contents()) == before
-    return error.value
+    return errors

@@ -64,21 +64,28 @@ class Turn:
         self.chosen.acquire()
         return self.fault
 
+    def go(self, fault: Fault) -> None:
+        """Let the writer go on, into `fault`."""
+        self.fault, self.step = fault, ""
+        self.chosen.release()
+
 
 class Stepped:
     """A store that takes a turn for each step."""
 
-    def __init__(self, inner: CellStore, turn: Turn) -> None:
-        self._inner, self._turn = inner, turn
+    def __init__(self, inner: CellStore, turn: Turn, *, torn: bool) -> None:
+        self._inner, self._turn, self._torn = inner, turn, torn
 
     def read(self, partition: str, keys: Sequence[str]) -> Snapshot:
         """Read the documents, and in another step the fence."""
         documents = {}
-        if keys:
+        if keys and self._torn:
             _refuse(self._turn.take("read"))
             documents = dict(self._inner.read(partition, keys).documents)
+            keys = ()
         _refuse(self._turn.take("fence"))
-        return Snapshot(self._inner.read(partition, ()).fence, documents)
+        found = self._inner.read(partition, keys)
+        return Snapshot(found.fence, documents or found.documents)
 
     def page(self, partition: str, prefix: str, *, after: str | None, limit: int) -> Page:
         """Refuse; commands read no pages."""
@@ -124,9 +131,18 @@ class Ended:
 class Interleaver:
     """Runs the same writers again and again; use it as a context."""
 
-    def __init__(self, writers: int, *, faults: int) -> None:
-        """Make a thread for each of `writers`; a run has at most `faults` faults."""
-        self._writers, self._faults = writers, faults
+    def __init__(
+        self,
+        writers: int,
+        *,
+        faults: int,
+        torn: bool = True,
+    ) -> None:
+        """Make a thread for each of `writers`; a run has at most `faults` faults.
+
+        Unless `torn`, a read is one step, which makes far fewer runs.
+        """
+        self._faults, self._torn = faults, torn
         self._threads = ThreadPoolExecutor(writers)
 
     def __enter__(self) -> Self:
@@ -159,28 +175,29 @@ class Interleaver:
         turns = [Turn(stopped) for _ in work]
         running: list[Future[Any]] = []
         for turn, writer in zip(turns, work, strict=True):
-            running.append(self._threads.submit(_finish, writer, Stepped(store, turn), stopped))
+            running.append(
+                self._threads.submit(
+                    _finish, writer, Stepped(store, turn, torn=self._torn), stopped
+                )
+            )
             stopped.acquire()
         widths: list[int] = []
         choices: list[tuple[int, Fault]] = []
-        while options := self._options(turns, running, choices):
-            assert len(choices) < STEPS_MAX, "a writer never ends"
+        while len(choices) < STEPS_MAX and (options := self._options(turns, choices)):
             at = path[len(widths)] if len(widths) < len(path) else 0
             widths.append(len(options))
-            writer_number, fault = options[at]
             choices.append(options[at])
-            turn = turns[writer_number]
-            turn.fault, turn.step = fault, ""
-            turn.chosen.release()
+            turns[options[at][0]].go(options[at][1])
             stopped.acquire()
+        for turn in turns:
+            if turn.step:
+                turn.go(Fault.CRASH_BEFORE)
+        assert len(choices) < STEPS_MAX, "a writer never ends"
         results = tuple(future.result() for future in running)
         return Ended(results, tuple(choices)), widths
 
     def _options(
-        self,
-        turns: Sequence[Turn],
-        running: Sequence[Future[Any]],
-        choices: Sequence[tuple[int, Fault]],
+        self, turns: Sequence[Turn], choices: Sequence[tuple[int, Fault]]
     ) -> list[tuple[int, Fault]]:
         waiting = [number for number, turn in enumerate(turns) if turn.step]
         options = [(number, Fault.NONE) for number in waiting]

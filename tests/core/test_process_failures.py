@@ -223,7 +223,10 @@ def test_a_conflict_with_the_first_attempt_is_waited_out(world: World) -> None:
         late.append(call)
         raise OutcomeUnknown("scripted")
 
-    world.store.commits = [under_way, before(lambda: late[0](), lost), lost]
+    def lands() -> None:
+        late.pop()()
+
+    world.store.commits = [under_way, before(lands, lost), lost]
 
     [answer], _ = world.run(put("a", command_id="c"))
 

@@ -22,6 +22,9 @@ from tests.parity.corpus import CORPUS, LEFT
 from tests.parity.description import Description
 from tests.parity.drivers import DRIVES, by_function_url, by_functions
 
+# One worker plays the corpus; the others need not.
+pytestmark = pytest.mark.xdist_group("parity")
+
 SHOWN_MAX = 5
 _PATIENT = {"CELL_STORE_CONNECT_TIMEOUT_S": 5.0, "CELL_STORE_READ_TIMEOUT_S": 10.0}
 
