@@ -81,8 +81,9 @@ class SweepPromises(OnOneCell, Contract):
         standby.seal()
         cell.clock.time_ms = _EXPIRES_MS
 
-        _sweep(cell)
+        counted = _sweep(cell)
 
+        assert counted["failed"] == 0
         assert frozen.fence().role is Role.FROZEN
         assert _expired(frozen) == []
         assert _expired(standby) == []

@@ -94,14 +94,14 @@ class GrantVerifier:
             trusted = self._keys[str(header.get("kid"))]
             if header.get("alg") != trusted.algorithm or not header.keys() <= {"alg", "kid", "typ"}:
                 raise Refused("grant_invalid")
-            jwt.decode(
+            claims = jwt.decode(
                 token,
                 trusted.key,
                 algorithms=[trusted.algorithm],
                 options={"verify_aud": False, "verify_exp": False, "verify_iat": False},
             )
-            # Read again, strictly: the library takes the last of two claims of one name.
-            claims = parse(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+            # Read once more, strictly: the library takes the last of two claims of one name.
+            parse(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
         except (jwt.PyJWTError, InvalidInput, KeyError, ValueError, TypeError):
             raise Refused("grant_invalid") from None
         grant = _read_claims(claims)
