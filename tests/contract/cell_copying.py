@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from cell_core.domain.canonical import canonical, parse
-from cell_core.domain.documents import ENTITY, FENCE, IDEMPOTENCY, LOG, ORPHAN, Document
+from cell_core.domain.documents import ENTITY
 from cell_core.domain.errors import Diverged, Fenced, Gap, InvalidInput, NotFound
 from cell_core.domain.fence import Fence, Role
 from cell_core.domain.journal import Entry, read_entry
 from cell_core.memory import MemoryCellStore
-from cell_core.service.plan import Answered
 from tests.contract.cell_samples import (
     AWAY,
     MOVED_EPOCH,
@@ -21,7 +20,6 @@ from tests.contract.cell_samples import (
     Stripe,
     as_standby,
     ask,
-    backwards,
     delete,
     new_tenant,
     open_account,
@@ -52,8 +50,8 @@ def settle_in(home: Stripe, epoch: int) -> None:
     )
 
 
-class CopyPromises(OnOneCell, Contract):
-    """Promises to those who carry a journal from a home to a standby."""
+class OnHomeAndStandby(OnOneCell):
+    """The fixtures of promises about a home and its copy."""
 
     @pytest.fixture
     def home(self, reference: LocalCell, tenant: str) -> Stripe:
@@ -67,11 +65,15 @@ class CopyPromises(OnOneCell, Contract):
         """Return an empty standby of it in the cell under test."""
         return cell.provision(tenant, role=Role.STANDBY, epoch=MOVED_EPOCH)
 
+
+class ApplyPromises(OnHomeAndStandby, Contract):
+    """Promises to those who carry a journal from a home to a standby."""
+
     def test_what_was_applied_in_order_equals_the_home(self, home: Stripe, standby: Stripe) -> None:
         journal = home.journal()
 
         for start in range(0, len(journal), 5):
-            fence = _apply(standby, journal[start : start + 5])
+            fence = apply(standby, journal[start : start + 5])
             assert fence.seq == min(start + 5, len(journal))
 
         assert_equal(standby, home)
@@ -90,10 +92,10 @@ class CopyPromises(OnOneCell, Contract):
         self, home: Stripe, standby: Stripe
     ) -> None:
         journal = home.journal()
-        _apply(standby, journal[:2])
+        apply(standby, journal[:2])
 
         with pytest.raises(Gap) as error:
-            _apply(standby, journal[3:])
+            apply(standby, journal[3:])
 
         assert error.value.fields == {"have": 2}
         assert len(standby.journal()) == 2
@@ -102,11 +104,11 @@ class CopyPromises(OnOneCell, Contract):
         self, home: Stripe, standby: Stripe
     ) -> None:
         journal = home.journal()
-        _apply(standby, journal[:6])
+        apply(standby, journal[:6])
         before = (standby.fence(), standby.contents())
 
         for again in (journal[:6], journal[2:4], journal[5:6]):
-            assert _apply(standby, again) == before[0]
+            assert apply(standby, again) == before[0]
 
         assert (standby.fence(), standby.contents()) == before
 
@@ -114,21 +116,21 @@ class CopyPromises(OnOneCell, Contract):
         self, home: Stripe, standby: Stripe
     ) -> None:
         journal = home.journal()
-        _apply(standby, journal[:6])
+        apply(standby, journal[:6])
 
-        _apply(standby, journal[3:])
+        apply(standby, journal[3:])
 
         assert_equal(standby, home)
 
     def test_an_entry_that_does_not_continue_the_log_here_is_an_alarm(
         self, home: Stripe, standby: Stripe, reference: LocalCell
     ) -> None:
-        other = _other_life(home.tenant)
-        _apply(standby, home.journal()[:2])
+        other = other_life(home.tenant)
+        apply(standby, home.journal()[:2])
         before = (standby.fence(), standby.contents())
 
         with pytest.raises(Diverged) as error:
-            _apply(standby, other[2:])
+            apply(standby, other[2:])
 
         assert error.value.fields == {"seq": 3}
         assert (standby.fence(), standby.contents()) == before
@@ -137,12 +139,12 @@ class CopyPromises(OnOneCell, Contract):
     def test_an_entry_that_contradicts_one_held_here_is_an_alarm(
         self, home: Stripe, standby: Stripe, first: int, last: int
     ) -> None:
-        other = _other_life(home.tenant)
-        _apply(standby, home.journal()[:2])
+        other = other_life(home.tenant)
+        apply(standby, home.journal()[:2])
         before = (standby.fence(), standby.contents())
 
         with pytest.raises(Diverged):
-            _apply(standby, other[first:last])
+            apply(standby, other[first:last])
 
         assert (standby.fence(), standby.contents()) == before
 
@@ -152,10 +154,10 @@ class CopyPromises(OnOneCell, Contract):
         standby = as_standby(home, cell, copied=True)
 
         with pytest.raises(Diverged) as error:
-            _apply(standby, _other_life(home.tenant)[10:12])
+            apply(standby, other_life(home.tenant)[10:12])
 
         assert error.value.fields == {"seq": 12}
-        assert _apply(standby, home.journal()[10:]).seq == 12
+        assert apply(standby, home.journal()[10:]).seq == 12
 
     def test_entries_of_another_tenant_or_stripe_are_refused(
         self, standby: Stripe, cell: LocalCell, reference: LocalCell
@@ -168,11 +170,11 @@ class CopyPromises(OnOneCell, Contract):
         entries = reference.at(striped.tenant, 2).journal()
 
         with pytest.raises(InvalidInput):
-            _apply(standby, other.journal())
+            apply(standby, other.journal())
         with pytest.raises(InvalidInput):
-            _apply(cell.at(striped.tenant, 1), entries)
+            apply(cell.at(striped.tenant, 1), entries)
 
-        assert _apply(cell.at(striped.tenant, 2), entries).seq == 1
+        assert apply(cell.at(striped.tenant, 2), entries).seq == 1
 
     def test_entries_of_a_home_of_an_older_epoch_are_refused(
         self, home: Stripe, standby: Stripe
@@ -232,205 +234,25 @@ class CopyPromises(OnOneCell, Contract):
         forged = _tampered(journal[1])
 
         with pytest.raises(InvalidInput):
-            _apply(standby, [journal[0], forged, journal[2]])
+            apply(standby, [journal[0], forged, journal[2]])
 
-        _apply(standby, journal[:2])
+        apply(standby, journal[:2])
         with pytest.raises(Diverged):
-            _apply(standby, [forged])
+            apply(standby, [forged])
         assert standby.journal() == journal[:2]
 
     @pytest.mark.usefixtures("many")
     def test_large_entries_are_applied_in_several_commits(
         self, cell: LocalCell, reference: LocalCell, tenant: str
     ) -> None:
-        home = _with_large_records(reference, tenant, 70)
+        home = with_large_records(reference, tenant, 70)
         standby = as_standby(home, cell, copied=False)
 
         cell.store.calls.clear()
-        _apply(standby, home.journal())
+        apply(standby, home.journal())
 
         assert 2 <= cell.store.calls.count("commit") <= 8
         assert_equal(standby, home)
-
-    # ── Import ──────────────────────────────────────────────────────────────────────────────────
-
-    def test_a_standby_that_began_as_a_copy_equals_the_home(
-        self, home: Stripe, cell: LocalCell
-    ) -> None:
-        standby = as_standby(home, cell, copied=True)
-        home.run(put("late"), delete("b"), epoch=MOVED_EPOCH)
-
-        for prefix in (ENTITY, IDEMPOTENCY):
-            standby.take(home.exported(prefix))
-        _apply(standby, home.journal()[12:])
-        history = backwards(home.exported(LOG))
-        for start in range(0, len(history), 5):
-            standby.take(history[start : start + 5])
-
-        assert_equal(standby, home)
-
-    def test_documents_imported_again_are_not_written_again(
-        self, home: Stripe, cell: LocalCell
-    ) -> None:
-        standby = as_standby(home, cell, copied=True)
-        everything = [*home.exported(ENTITY), *home.exported(IDEMPOTENCY)]
-
-        written = [standby.take(everything), standby.take(everything)]
-
-        assert written == [len(everything), 0]
-
-    def test_a_stale_document_does_not_bring_an_old_version_back(
-        self, home: Stripe, standby: Stripe
-    ) -> None:
-        stale = home.exported(ENTITY)
-        home.run(put("a", 9), delete("b"), epoch=MOVED_EPOCH)
-        _apply(standby, home.journal())
-
-        assert standby.take(stale) == 0
-
-        assert_equal(standby, home)
-
-    def test_of_several_versions_in_one_import_the_newest_stays(
-        self, home: Stripe, standby: Stripe
-    ) -> None:
-        key = home.exported(ENTITY)[0].key
-        versions = [Document(key, version, f'{{"rev":{version}}}') for version in (2, 7, 5)]
-
-        assert standby.take(versions) == 1
-
-        assert [d.version for d in standby.exported(ENTITY)] == [7]
-
-    def test_the_journal_is_imported_only_from_its_end_backwards(
-        self, home: Stripe, cell: LocalCell
-    ) -> None:
-        standby = as_standby(home, cell, copied=True)
-        history = home.exported(LOG)
-
-        with pytest.raises(InvalidInput):
-            standby.take(history[:3])
-        assert standby.journal() == []
-
-        standby.take(backwards(history[9:]))
-        with pytest.raises(InvalidInput):
-            standby.take(history[:3])
-        standby.take(history[:9])
-        assert standby.journal() == home.journal()
-
-    def test_a_journal_that_does_not_lead_to_the_fence_is_an_alarm(
-        self, home: Stripe, cell: LocalCell
-    ) -> None:
-        standby = as_standby(home, cell, copied=True)
-        other = _log_documents(_other_life(home.tenant))
-
-        with pytest.raises(Diverged):
-            standby.take(other[11:12])
-        standby.take(home.exported(LOG)[11:])
-        with pytest.raises(Diverged):
-            standby.take(other[10:11])
-
-        assert len(standby.journal()) == 1
-
-    def test_a_journal_entry_beyond_the_fence_is_not_imported(
-        self, home: Stripe, standby: Stripe
-    ) -> None:
-        with pytest.raises(InvalidInput):
-            standby.take(home.exported(LOG))
-
-        assert standby.journal() == []
-
-    @pytest.mark.parametrize(
-        "key",
-        [
-            FENCE,
-            "TENANT:x",
-            "ORPH:00000000000000000017:00000000000000000001",
-            "",
-            "ENT:",
-            "ENT:records:main",
-            "ENT:records:main:",
-            "ENT:records::record.a",
-            "ENT:records:main:record.a:b",
-            "ENT:records:main:record/a",
-            "ENT:records:main:r\u00e9cord",
-            "IDEM:",
-            "IDEM:a/b",
-            "IDEM:a?b",
-            "IDEM:main:expire:",
-            "LOG:1",
-        ],
-    )
-    def test_only_documents_of_a_journal_are_imported(self, standby: Stripe, key: str) -> None:
-        with pytest.raises(InvalidInput):
-            standby.take([Document(key, 1, "{}")])
-
-        assert standby.contents() == []
-
-    def test_an_entity_of_another_stripe_is_not_imported(
-        self, cell: LocalCell, tenant: str
-    ) -> None:
-        cell.provision(tenant, role=Role.STANDBY, stripes=4)
-        key = f"ENT:records:{stream_in(2, 4)}:record.a"
-
-        with pytest.raises(InvalidInput):
-            cell.at(tenant, 1).take([Document(key, 1, "{}")])
-
-        assert cell.at(tenant, 2).take([Document(key, 1, "{}")]) == 1
-
-    @pytest.mark.usefixtures("many")
-    def test_large_documents_are_imported_in_several_commits(
-        self, cell: LocalCell, reference: LocalCell, tenant: str
-    ) -> None:
-        home = _with_large_records(reference, tenant, 80)
-        standby = as_standby(home, cell, copied=True)
-
-        assert standby.take(home.exported(ENTITY)) == 80
-
-        assert standby.scanned() == home.fence().digest
-
-    def test_a_copy_answers_commands_that_its_home_answered(
-        self, home: Stripe, standby: Stripe
-    ) -> None:
-        first = {e.command_id: e for e in home.journal()}
-        [final] = home.freeze(epoch=MOVED_EPOCH)
-        _apply(standby, home.journal())
-        standby.activate(RETURNED_EPOCH, positions=[(final.seq, final.chain)])
-
-        applied = standby.one(put("a", 1, command_id="put-a"), epoch=RETURNED_EPOCH)
-        refused = standby.one(delete("a", command_id="rejected"), epoch=RETURNED_EPOCH)
-
-        assert applied == Answered(first["put-a"], replayed=True)
-        assert refused == Answered(first["rejected"], replayed=True)
-        assert standby.fence().seq == final.seq
-
-    # ── Orphans ─────────────────────────────────────────────────────────────────────────────────
-
-    def test_orphans_are_kept_once_and_not_run(self, stripe: Stripe, reference: LocalCell) -> None:
-        stripe.one(put("a"))
-        lost = _orphans(reference, stripe.tenant)
-        before = (stripe.fence(), stripe.contents())
-        adopt = stripe.here.replicator.adopt
-
-        written = [adopt(stripe.tenant, 0, [e.body for e in lost])[1] for _ in range(2)]
-
-        assert written == [3, 0]
-        assert (stripe.fence(), stripe.contents()) == before
-        kept = stripe.exported(ORPHAN)
-        assert [parse(d.body.encode())["status"] for d in kept] == ["copied"] * 3
-        assert [canonical(parse(d.body.encode())["entry"]) for d in kept] == [e.body for e in lost]
-
-    def test_orphans_are_kept_only_at_the_home_and_of_its_tenant(
-        self, stripe: Stripe, reference: LocalCell
-    ) -> None:
-        lost = _orphans(reference, new_tenant())
-        adopt = stripe.here.replicator.adopt
-
-        with pytest.raises(InvalidInput):
-            adopt(stripe.tenant, 0, [lost[0].body])
-        stripe.freeze()
-        with pytest.raises(Fenced):
-            adopt(stripe.tenant, 0, [e.body for e in _orphans(reference, stripe.tenant)])
-
-        assert stripe.exported(ORPHAN) == []
 
 
 def assert_equal(standby: Stripe, home: Stripe) -> None:
@@ -441,20 +263,16 @@ def assert_equal(standby: Stripe, home: Stripe) -> None:
     assert standby.scanned(limit=3) == here.digest
 
 
-def _apply(standby: Stripe, entries: Sequence[Entry]) -> Fence:
+def apply(standby: Stripe, entries: Sequence[Entry]) -> Fence:
     return standby.apply(entries, epoch=MOVED_EPOCH)
 
 
-def _other_life(tenant: str) -> list[Entry]:
+def other_life(tenant: str) -> list[Entry]:
     """Return the journal of a tenant of the same name that lived otherwise."""
     home = LocalCell(MemoryCellStore(), AWAY).provision(tenant, epoch=MOVED_EPOCH)
     home.run(put("other"), epoch=MOVED_EPOCH)
     settle_in(home, MOVED_EPOCH)
     return home.journal()
-
-
-def _log_documents(entries: Sequence[Entry]) -> list[Document]:
-    return [Document(f"{LOG}{e.seq:020d}", e.seq, e.body) for e in entries]
 
 
 def _tampered(entry: Entry) -> Entry:
@@ -463,14 +281,7 @@ def _tampered(entry: Entry) -> Entry:
     return read_entry(canonical(raw))
 
 
-def _orphans(reference: LocalCell, tenant: str) -> list[Entry]:
-    dark = reference.provision(tenant, epoch=MOVED_EPOCH)
-    if dark.fence().seq == 0:
-        dark.run(put("a"), put("b"), put("c"), epoch=MOVED_EPOCH)
-    return dark.journal()
-
-
-def _with_large_records(reference: LocalCell, tenant: str, count: int) -> Stripe:
+def with_large_records(reference: LocalCell, tenant: str, count: int) -> Stripe:
     """Return a home whose records are almost as large as an entity may be."""
     home = reference.provision(tenant, epoch=MOVED_EPOCH)
     value = {"x": "x" * 16_000}

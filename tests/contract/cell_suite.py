@@ -4,7 +4,8 @@ It needs one fixture, `open_store`. As with `CellStoreContract`, no binding over
 marks a promise away.
 """
 
-from tests.contract.cell_copying import CopyPromises
+from tests.contract.cell_copying import ApplyPromises
+from tests.contract.cell_importing import ImportPromises
 from tests.contract.cell_owning import OwnershipPromises
 from tests.contract.cell_removing import RemovePromises
 from tests.contract.cell_serving import ServePromises
@@ -13,6 +14,12 @@ from tests.contract.cell_writing import CommandPromises
 
 
 class CellContract(
-    CommandPromises, ServePromises, OwnershipPromises, CopyPromises, RemovePromises, SweepPromises
+    CommandPromises,
+    ServePromises,
+    OwnershipPromises,
+    ApplyPromises,
+    ImportPromises,
+    RemovePromises,
+    SweepPromises,
 ):
     """Every promise of a cell's services."""

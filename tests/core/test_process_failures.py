@@ -347,7 +347,8 @@ def test_a_fence_met_at_the_commit_has_a_verdict_that_the_edge_knows(world: Worl
 def test_a_bundle_that_fails_half_way_can_be_sent_again(world: World) -> None:
     bundle = [put(f"n{number}", command_id=f"c-{number}") for number in range(30)]
     world.store.commits = [done, unavailable]
-    with pytest.raises(Unavailable):
+    # Some of it was done, so it may not be answered like a failure that wrote nothing.
+    with pytest.raises(OutcomeUnknown):
         world.run(*bundle)
     assert len(world.ids()) == 29
 
@@ -489,13 +490,13 @@ def test_a_domain_that_breaks_its_rules_writes_nothing(
     assert world.ids() == ["good"]
 
 
-def test_an_earlier_answer_that_is_missing_is_a_bug_and_writes_nothing(world: World) -> None:
+def test_an_earlier_answer_that_is_not_copied_yet_is_worth_another_try(world: World) -> None:
     world.stripe.one(put("a", command_id="c"))
     held = world.backend.partition(PARTITION).documents
     for key in [key for key in held if key.startswith("LOG:")]:
         del held[key]
 
-    with pytest.raises(InvariantBroken):
+    with pytest.raises(Unavailable):
         world.run(put("a", command_id="c"))
 
     assert world.stripe.fence().seq == 1

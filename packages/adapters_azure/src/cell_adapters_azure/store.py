@@ -6,7 +6,7 @@ Refuses to retry and to choose a consistency level: the account's is Strong (pro
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -164,8 +164,12 @@ class CosmosCellStore:
                 max_item_count=limit or len(parameters),
                 response_hook=answers,
             ).by_page()
-            wanted: Iterable[Iterable[Item]] = [next(pages, ())] if limit else pages
-            return [item for page in wanted for item in page], answers.more
+            items: list[Item] = []
+            for page in pages:
+                items += page
+                if items and limit:  # An answer may be empty although more follow.
+                    break
+            return items, answers.more
 
 
 class _Containers:

@@ -33,7 +33,7 @@ class CellStore(Protocol):
         """Return documents whose keys begin with `prefix` and are greater than `after`.
 
         They come in key order, at most `limit` (1 to 1000), tombstones included. A page may be
-        short or empty although more follow; only `Page.after` says whether there is more.
+        short although more follow, but not empty; only `Page.after` says whether there is more.
 
         Raises:
             Throttled, Unavailable: Nothing was read.

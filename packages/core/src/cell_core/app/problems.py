@@ -54,6 +54,7 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "gap": Problem(409, "Entries missing", "Send the entries behind `have`."),
     "diverged": Problem(409, "Logs differ", "Two logs disagree at `seq`; an operator must look."),
     "version_mismatch": Problem(412, "Version mismatch", "Read again; `found` is the version."),
+    "view_too_large": Problem(413, "Stream too large", "Ask the lake; a view reads 100 pages."),
     "payload_too_large": Problem(413, "Request too large", "See `limit_bytes`."),
     "event_too_large": Problem(413, "Event too large", "An event holds at most 16 KiB."),
     "entity_too_large": Problem(413, "Entity too large", "An entity holds at most 32 KiB."),

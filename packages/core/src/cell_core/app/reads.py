@@ -71,7 +71,7 @@ class Reads:
                 id="view",
                 summary="An answer computed from the whole stream, such as ledger's trial_balance",
                 handle=self.view,
-                codes=("view_not_found", "stream_not_found", "contention"),
+                codes=("view_not_found", "stream_not_found", "contention", "view_too_large"),
                 answer="ViewAnswer",
             ),
         ]

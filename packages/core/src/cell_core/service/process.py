@@ -14,11 +14,11 @@ from cell_core.domain.errors import (
     Conflict,
     Fenced,
     InvalidInput,
-    InvariantBroken,
     LostRace,
     NotFound,
     OutcomeUnknown,
     Throttled,
+    Unavailable,
 )
 from cell_core.domain.fence import Fence, check_serving
 from cell_core.domain.ids import split_partition
@@ -58,10 +58,27 @@ class Processor:
             NotFound: `tenant_not_found`.
             Fenced: `moved`, `frozen`, `epoch_behind`.
             LostRace: `contention`; other writers won until the deadline.
-            BackendError: As the store says. Asks before the failure may have been done; the same
-                request may be sent again.
+            BackendError: As the store says; `OutcomeUnknown` if some asks were done before.
         """
         settled: list[Settled] = []
+        try:
+            fence = self._settle_all(tenant, epoch, asks, deadline_ms, settled)
+        except (Conflict, NotFound, BackendError):
+            if settled:
+                # Their answers say that nothing was done, which is no longer true of the whole.
+                raise OutcomeUnknown("process") from None
+            raise
+        return settled, fence
+
+    def _settle_all(
+        self,
+        tenant: str,
+        epoch: int,
+        asks: Sequence[Ask],
+        deadline_ms: int,
+        settled: list[Settled],
+    ) -> Fence:
+        """Fill `settled`, a batch at a time; return the fence after the last one."""
         attempt = 0
         while True:
             try:
@@ -69,7 +86,7 @@ class Processor:
                 answers, fence = self._round(partition, epoch, asks[len(settled) :], deadline_ms)
                 settled += answers
                 if len(settled) == len(asks):
-                    return settled, fence
+                    return fence
                 attempt = 0
             except (LostRace, Throttled):
                 attempt += 1
@@ -96,7 +113,12 @@ class Processor:
         made = plan(tenant, fence, snapshot.documents, taken, self._clock.now_ms())
         if made.entries:
             self._commit(partition, epoch, made, deadline_ms)
-        return self._settle(partition, made.answers), made.fence
+        try:
+            return self._settle(partition, made.answers), made.fence
+        except BackendError:
+            if made.entries:
+                raise OutcomeUnknown("settle") from None
+            raise
 
     def _read(self, partition: str, epoch: int, asks: Sequence[Ask]) -> tuple[Fence, Snapshot]:
         """Read what `asks` need, at a position that was known before."""
@@ -190,5 +212,6 @@ def _take(asks: Sequence[Ask]) -> Sequence[Ask]:
 def _earlier(found: Mapping[str, Document], answer: Earlier) -> Answered:
     document = found.get(log_key(answer.seq))
     if document is None:
-        raise InvariantBroken(problem="a journal entry is missing", seq=answer.seq)
+        # A standby that was activated before older history was copied: it will come.
+        raise Unavailable("settle")
     return Answered(read_entry(document.body), replayed=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cell_core.domain.documents import LOG, Document, Page, Snapshot, entity_key, stream_prefix
-from cell_core.domain.errors import LostRace, NotFound
+from cell_core.domain.errors import LostRace, NotFound, Rejected
 from cell_core.domain.fence import Fence, check_serving
 from cell_core.domain.journal import Entry, read_entry
 from cell_core.domain.limits import PAGE_MAX
@@ -16,7 +16,7 @@ from cell_core.service.paging import cut
 from cell_core.service.positions import Positions
 
 VIEW_PAGES_MAX = 100
-"""A view reads at most 100,000 entities; larger streams are the lake's business."""
+"""A view reads at most 100,000 entities, or 100 pages of 1 MB."""
 
 _VIEW_ATTEMPTS_MAX = 3
 
@@ -87,8 +87,8 @@ class Reader:
         """Return all entities of a stream as they are at one position.
 
         Raises:
-            LostRace: `contention`; the stream changed under each of a few attempts, or is larger
-                than 100,000 entities.
+            LostRace: `contention`; the stream changed under each of a few attempts.
+            Rejected: `view_too_large`; such a stream is the lake's business.
         """
         for _ in range(_VIEW_ATTEMPTS_MAX):
             before = self._fence(at, self._partition(at))
@@ -107,7 +107,7 @@ class Reader:
             after = page.after
             if after is None:
                 return
-        raise LostRace
+        raise Rejected("view_too_large")
 
     def _partition(self, at: Reading) -> str:
         return self._positions.locate(at.tenant, at.domain, at.stream)

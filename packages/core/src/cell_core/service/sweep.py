@@ -23,6 +23,9 @@ from cell_core.service.process import Processor
 DOCUMENTS_MAX = 5000
 """Entities looked at in one sweep."""
 
+UNREAD_MAX = 3
+"""Tenants that may fail in one sweep; with more, it is the store that fails."""
+
 _PAGE = 500
 
 Found: TypeAlias = tuple[str, Fence, Decider, Document]
@@ -45,6 +48,7 @@ class Sweeper:
         self._processor = processor
         self._domains = [domain for domain in domains if isinstance(domain, Swept)]
         self._walk: Iterator[Found] = iter(())
+        self._unread = 0
 
     def sweep(self, deadline_ms: int) -> dict[str, int]:
         """Look at the next entities and issue what is due; return what was counted.
@@ -58,9 +62,11 @@ class Sweeper:
                 self._walk = self._everything()
                 found = list(islice(self._walk, DOCUMENTS_MAX))
         except CellError:
-            self._walk = iter(())
+            self._walk, self._unread = iter(()), 0
             return {**counted, "failed": 1}
         counted["looked_at"] = len(found)
+        counted["failed"] = self._unread
+        self._unread = 0
         for tenant, fence, domain, document in found:
             ask = self._due(domain, document)
             if ask is not None and self._clock.now_ms() < deadline_ms:
@@ -73,7 +79,12 @@ class Sweeper:
         while True:
             page = self._controller.tenants(after=after, limit=_PAGE)
             for line in page.documents:
-                yield from self._tenant(line.key.removeprefix(TENANT))
+                try:
+                    yield from self._tenant(line.key.removeprefix(TENANT))
+                except CellError:
+                    self._unread += 1  # The next sweep begins behind this tenant.
+                    if self._unread > UNREAD_MAX:
+                        raise
             if page.after is None:
                 return
             after = page.after.removeprefix(TENANT)
