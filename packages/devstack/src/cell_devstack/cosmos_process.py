@@ -5,16 +5,17 @@ The gateway itself is `cell_devstack.cosmos`; here it is only started, ended and
 
 import os
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from cell_devstack.cosmos import LOCAL_KEY
 from cell_devstack.held_port import HeldPort
 from cell_devstack.process import ChildProcess, PythonProgram
+from cell_devstack.restorable import Restorable
 
 _START_TIMEOUT_S: Final = 20.0
 
 
-class CosmosStandIn:
+class CosmosStandIn(Restorable):
     """A local Cosmos DB account on one URL; what was acknowledged survives `kill`."""
 
     def __init__(self, *, folder: Path, partitions: int = 1, port: int = 0) -> None:
@@ -33,17 +34,6 @@ class CosmosStandIn:
             ),
             site_packages=True,
         )
-
-    def __enter__(self) -> Self:
-        try:
-            self.restore()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
 
     @property
     def process(self) -> ChildProcess:

@@ -6,10 +6,11 @@ It refuses every other AWS service, and listens on 127.0.0.1 alone.
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from cell_devstack.held_port import HeldPort
 from cell_devstack.process import ChildProcess, PythonProgram
+from cell_devstack.restorable import Restorable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _START_TIMEOUT_S: Final = 20.0  # Half a second on an idle machine; a busy CI machine is slower.
 
 
-class DynamoStandIn:
+class DynamoStandIn(Restorable):
     """A local DynamoDB that can go down and come back on the same URL, with its tables.
 
     What comes back after `kill` and `restore`: tables, items, TTL settings, stream ARNs.
@@ -34,17 +35,6 @@ class DynamoStandIn:
         self.port = self._held_port.port
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = self._folder / "dynamodb.log"
-
-    def __enter__(self) -> Self:
-        try:
-            self.restore()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
 
     @property
     def process(self) -> ChildProcess:

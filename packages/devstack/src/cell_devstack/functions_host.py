@@ -11,13 +11,14 @@ import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from cell_devstack.deployment import Deployment
 from cell_devstack.functions_child import ADMIN_PREFIX, KEY_HEADER, READY, route_prefix
 from cell_devstack.held_port import HeldPort
 from cell_devstack.lent_packages import Interpreter
 from cell_devstack.process import ChildDidNotStart, ChildProcess, PythonProgram
+from cell_devstack.restorable import Restorable
 
 _RUNTIME: Final = ("azure_functions_runtime", "azurefunctions")
 _RUNTIME_SINCE: Final = (3, 13)
@@ -33,7 +34,7 @@ class TriggerFailed(RuntimeError):
     """The function raised, does not exist, or the app is down."""
 
 
-class FunctionsHost:
+class FunctionsHost(Restorable):
     """One function app: one process, many requests at a time; a context manager."""
 
     def __init__(
@@ -83,17 +84,6 @@ class FunctionsHost:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = self._deployment.log_path
         self.functions: tuple[str, ...] = ()
-
-    def __enter__(self) -> Self:
-        try:
-            self.restore()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
 
     @property
     def base_url(self) -> str:

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from cell_devstack.deployment import Deployment
 from cell_devstack.function_url import MalformedResult, to_event, to_response
@@ -26,6 +26,7 @@ from cell_devstack.lambda_instance import (
     refuse_reserved,
 )
 from cell_devstack.lent_packages import Interpreter
+from cell_devstack.restorable import Restorable
 
 REQUEST_BYTES_MAX: Final = 6 * 1024 * 1024
 
@@ -38,7 +39,7 @@ class HostDown(InvocationError):
     """The host was killed and not restored; nothing more will come of this invocation."""
 
 
-class LambdaHost:
+class LambdaHost(Restorable):
     """One function with up to `instances` concurrent executions; a context manager.
 
     Every instance runs one invocation at a time. One that crashed or timed out is replaced by a
@@ -96,17 +97,6 @@ class LambdaHost:
         self.url = f"http://127.0.0.1:{self._held_port.port}"
         self.base_url = f"{self.url}/{self._settings.stage}" if self._settings.stage else self.url
         self.log_path = self._deployment.log_path
-
-    def __enter__(self) -> Self:
-        try:
-            self.restore()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
 
     def invoke(self, event: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever JSON it returns
         """Invoke the function directly, as a stream or a schedule does, and return its result.
