@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import azure.functions as func
 import pytest
+from azure.functions.timer import TimerRequest
 
 from cell_adapters_azure.handler import METHODS, make_app
 from cell_core.wire.message import Request, Response
@@ -85,7 +86,7 @@ def test_the_timer_sweeps_every_minute_and_says_so(functions, app, caplog):
     caplog.set_level(logging.INFO, "azure-beta")
     trigger = functions["sweep"].get_trigger().get_dict_repr()
 
-    functions["sweep"].get_user_function()(func.TimerRequest())
+    functions["sweep"].get_user_function()(TimerRequest(past_due=False))
 
     assert trigger["schedule"] == "0 * * * * *"
     assert app.sweeps == 1

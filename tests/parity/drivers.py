@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeAlias
 
 import azure.functions as func
 from aws_lambda_powertools import Logger, Metrics
+from azure.functions.timer import TimerRequest
 
 from cell_adapters_aws.handler import NAMESPACE
 from cell_adapters_aws.handler import make_handler as make_lambda
@@ -112,7 +113,7 @@ class FunctionsDriver:
         return Answer(reply.status_code, headers, reply.get_body())
 
     def sweep(self) -> Mapping[str, int]:
-        self._sweep(func.TimerRequest())
+        self._sweep(TimerRequest(past_due=False))
         line = json.loads(self._lines.last)
         return {name: value for name, value in line.items() if name != "message"}
 

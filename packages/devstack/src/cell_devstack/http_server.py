@@ -60,7 +60,8 @@ class HttpResponse:
 class LocalHttpServer:
     """Serves `answer` on 127.0.0.1, one thread a connection; a context manager.
 
-    `answer` is called from many threads, may block, and must not raise.
+    `answer` is called from many threads and may block. It must not raise, except `ConnectionError`
+    to cut the connection without an answer.
     """
 
     def __init__(

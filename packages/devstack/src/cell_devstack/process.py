@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self, TypeVar
@@ -168,6 +169,10 @@ class ChildProcess:
     def stop(self) -> None:
         """Freeze it (SIGSTOP): its ports still accept connections, and nothing answers."""
         self._signal(signal.SIGSTOP)
+        # Returns once it stands still: until then it may answer, and if this process died now,
+        # the kernel would not end a child of which it does not yet know that it is stopped.
+        with suppress(ChildProcessError):
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let a frozen process go on."""

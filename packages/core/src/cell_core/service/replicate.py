@@ -5,16 +5,13 @@ copy, tail, duplicates, restarts and two copiers converges. Nothing here overwri
 or joins two logs that differ.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from cell_core.domain.canonical import canonical, sent_bytes, size_bytes
+from cell_core.domain.canonical import sent_bytes
 from cell_core.domain.digest import term
 from cell_core.domain.documents import (
     ENTITY,
-    IDEMPOTENCY,
     LOG,
     Advance,
     Batch,
@@ -27,7 +24,6 @@ from cell_core.domain.documents import (
 )
 from cell_core.domain.errors import (
     Diverged,
-    Gap,
     InvalidInput,
     LostRace,
     OutcomeUnknown,
@@ -35,17 +31,13 @@ from cell_core.domain.errors import (
 )
 from cell_core.domain.fence import Fence, Guard, Role
 from cell_core.domain.ids import (
-    is_command_id,
-    is_entity_id,
-    is_hash,
-    is_id,
     partition_of,
-    stripe_of,
 )
-from cell_core.domain.journal import Entry, chain_of, read_entry
-from cell_core.domain.limits import COMMIT_BYTES_MAX, DOCUMENT_BYTES_MAX, OPERATIONS_MAX
+from cell_core.domain.journal import Entry, read_entry
+from cell_core.domain.limits import COMMIT_BYTES_MAX, OPERATIONS_MAX
 from cell_core.domain.transitions import refuse
 from cell_core.ports import CellStore, Patience
+from cell_core.service.importable import check_importable, check_links, check_sequence
 from cell_core.service.paging import cut
 from cell_core.service.plan import idempotency_document, log_document
 from cell_core.service.positions import Positions
@@ -107,7 +99,7 @@ class Replicator:
         attempt = 0
         while True:
             fence = self._standby(tenant, stripe, epoch)
-            _check_sequence(tenant, stripe, fence, entries)
+            check_sequence(tenant, stripe, fence, entries)
             self._check_held(tenant, stripe, fence, entries)
             todo = [entry for entry in entries if entry.seq > fence.seq]
             if not todo:
@@ -215,7 +207,7 @@ class Replicator:
     ) -> list[Put]:
         wanted: dict[str, Document] = {}
         for document in documents:
-            _check_importable(tenant, stripe, fence, document)
+            check_importable(tenant, stripe, fence, document)
             if _is_newer(document, wanted.get(document.key)):
                 wanted[document.key] = document
         behind = [log_key(d.version + 1) for d in wanted.values() if d.key.startswith(LOG)]
@@ -224,21 +216,10 @@ class Replicator:
         for start in range(0, len(keys), 100):
             part = keys[start : start + 100]
             held.update(self._store.read(partition_of(tenant, stripe), part).documents)
-        _check_links(fence, wanted, held)
+        check_links(fence, wanted, held)
         puts = [Put(d, held.get(k)) for k, d in wanted.items() if _is_newer(d, held.get(k))]
         # The journal's end first: an import that is cut off leaves no hole in it.
         return sorted(puts, key=lambda put: -put.document.version)
-
-
-def _check_sequence(tenant: str, stripe: int, fence: Fence, entries: Sequence[Entry]) -> None:
-    for entry in entries:
-        if entry.tenant != tenant or stripe_of(entry.domain, entry.stream, fence.stripes) != stripe:
-            raise InvalidInput("invalid_data", problem="an entry of another stripe")
-    for before, entry in pairwise(entries):
-        if entry.seq != before.seq + 1 or entry.prev_chain != before.chain:
-            raise InvalidInput("invalid_data", problem="entries are not consecutive")
-    if entries[0].seq > fence.seq + 1:
-        raise Gap(have=fence.seq)
 
 
 def _fitting(entries: Sequence[Entry]) -> Sequence[Entry]:
@@ -276,62 +257,6 @@ def _after(entries: Sequence[Entry]) -> dict[str, Document]:
 
 def _is_newer(new: Document, held: Document | None) -> bool:
     return held is None or held.version < new.version
-
-
-def _check_importable(tenant: str, stripe: int, fence: Fence, document: Document) -> None:
-    ids = document.key.split(":")[1:]
-    if document.key.startswith(LOG):
-        entry = read_entry(document.body)
-        _check_sequence(tenant, stripe, fence, [entry])
-        right = document == log_document(entry) and entry.seq <= fence.seq
-    elif document.key.startswith(IDEMPOTENCY):
-        right = is_command_id(":".join(ids)) and not document.deleted and _is_record(document.body)
-    elif document.key.startswith(ENTITY) and len(ids) == 3:
-        here = stripe_of(ids[0], ids[1], fence.stripes) == stripe
-        named = is_id(ids[0]) and is_id(ids[1]) and is_entity_id(ids[2])
-        right = here and named and (document.body == "" if document.deleted else _is_body(document))
-    else:
-        right = False
-    if not right or size_bytes(document.body) > DOCUMENT_BYTES_MAX:
-        raise InvalidInput("invalid_data", problem="not a document that can be imported")
-
-
-def _is_record(body: str) -> bool:
-    found = _parsed(body)
-    return isinstance(found, dict) and is_hash(found.get("fingerprint"))
-
-
-def _is_body(document: Document) -> bool:
-    return isinstance(_parsed(document.body), dict)
-
-
-def _parsed(body: str) -> object:
-    """Return what canonical text says, or None for any other text."""
-    try:
-        found: object = json.loads(body)
-        return found if canonical(found) == body else None
-    except (ValueError, RecursionError):
-        return None
-
-
-def _check_links(
-    fence: Fence, wanted: Mapping[str, Document], held: Mapping[str, Document]
-) -> None:
-    """Check that each journal entry is the one that its successor, or the fence, continues."""
-    for document in wanted.values():
-        if not document.key.startswith(LOG):
-            continue
-        entry = read_entry(document.body)
-        successor = wanted.get(log_key(entry.seq + 1)) or held.get(log_key(entry.seq + 1))
-        if entry.seq == fence.seq:
-            right = entry.chain == fence.chain
-        elif successor is None:
-            raise InvalidInput("invalid_data", problem="journal entries are imported backwards")
-        else:
-            right = chain_of(entry.prev_chain, entry.body) == read_entry(successor.body).prev_chain
-        stored = held.get(document.key)
-        if not right or (stored is not None and stored.body != document.body):
-            raise Diverged(seq=entry.seq)
 
 
 def _orphan(tenant: str, entry: Entry) -> Document:
