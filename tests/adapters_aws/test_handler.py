@@ -1,6 +1,7 @@
 """The Lambda handler passes on, and says in one line and a few numbers what happened."""
 
 import io
+import itertools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from cell_core.wire.message import Request, Response
 from tests.adapters_aws.events import Context, url_event
 
 _SECRET = "a-value-in-a-body"
+_NUMBERS = itertools.count()
 
 
 class FakeApp:
@@ -60,7 +62,8 @@ class Running:
     def __init__(self, app: FakeApp, capsys: pytest.CaptureFixture[str]) -> None:
         self._log = io.StringIO()
         self._capsys = capsys
-        logger = Logger(service=f"cell-{id(self)}", stream=self._log, level="INFO")
+        # Powertools keeps one logger a name for good, with the stream it was first given.
+        logger = Logger(service=f"cell-{next(_NUMBERS)}", stream=self._log, level="INFO")
         metrics = Metrics(namespace="Cells", service="aws-alpha")
         self.handler: LambdaHandler = make_handler(app, logger, None, metrics)
 
