@@ -6,6 +6,7 @@ byte of an answer must be alike too.
 
 import base64
 import io
+import itertools
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -24,6 +25,8 @@ from cell_adapters_azure.handler import make_app as make_functions
 from cell_core.app import App
 from cell_core.wire.message import Request
 from tests.parity.steps import CELL
+
+_NUMBERS = itertools.count()
 
 STAGE = "live"
 
@@ -90,7 +93,7 @@ class FunctionsDriver:
 
     def __init__(self, app: App) -> None:
         self._lines = _Lines()
-        logger = logging.getLogger(f"{__name__}.{id(self)}")
+        logger = logging.getLogger(f"{__name__}.{next(_NUMBERS)}")
         logger.propagate = False
         logger.setLevel(logging.INFO)
         logger.addHandler(self._lines)

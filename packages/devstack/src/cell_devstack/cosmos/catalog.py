@@ -194,9 +194,9 @@ class Catalog:
         )
         default = changed.get("defaultTtl")
         self._engine.execute(
-            "UPDATE document SET expires = CASE WHEN ?1 IS NOT NULL AND COALESCE(ttl, ?1) > 0"
-            " THEN ts + COALESCE(ttl, ?1) END WHERE container = ?2",
-            default,
+            "UPDATE document SET expires = CASE WHEN ? IS NOT NULL AND COALESCE(ttl, ?) > 0"
+            " THEN ts + COALESCE(ttl, ?) END WHERE container = ?",
+            *(default, default, default),
             container.number,
         )
         self._cached.pop((container.database, container.id), None)
