@@ -65,11 +65,6 @@ print("loaded")
 
 
 @pytest.fixture
-def worker(built):
-    return built
-
-
-@pytest.fixture
 def service():
     """A service that answers `{}` to everything; yields its address and the calls it saw."""
     seen = []
@@ -95,22 +90,22 @@ def service():
     server.server_close()
 
 
-def test_it_imports_with_the_network_unplugged_and_compiles_nothing(worker):
-    printed = worker.run(f"import {worker.deployable.entry_module}; print('imported')")
+def test_it_imports_with_the_network_unplugged_and_compiles_nothing(built):
+    printed = built.run(f"import {built.deployable.entry_module}; print('imported')")
 
     assert printed == "imported\n"
 
 
-def test_importing_it_loads_no_module_that_a_request_does_not_need(worker):
-    module = worker.deployable.entry_module
+def test_importing_it_loads_no_module_that_a_request_does_not_need(built):
+    module = built.deployable.entry_module
 
-    loaded = json.loads(worker.run(f"import {module}; print(json.dumps(sorted(sys.modules)))"))
+    loaded = json.loads(built.run(f"import {module}; print(json.dumps(sorted(sys.modules)))"))
 
-    assert [name for name in _HEAVY[worker.deployable.name] if name in loaded] == []
+    assert [name for name in _HEAVY[built.deployable.name] if name in loaded] == []
 
 
-def test_with_its_database_down_it_answers_503_rather_than_crash(worker):
-    printed = worker.run(_ASK[worker.deployable.name], env=_NOWHERE)
+def test_with_its_database_down_it_answers_503_rather_than_crash(built):
+    printed = built.run(_ASK[built.deployable.name], env=_NOWHERE)
 
     assert printed.splitlines()[-1] == "503"
 

@@ -19,6 +19,7 @@ from cell_devstack.functions_host import FunctionsHost
 from cell_devstack.lambda_host import LambdaHost
 from cell_devstack.lambda_instance import FunctionSettings
 from cell_devstack.local_keys import LocalKeys
+from cell_devstack.restorable import Restorable
 
 AWS: Final = "aws-alpha"
 AZURE: Final = "azure-beta"
@@ -38,14 +39,9 @@ class Zips:
     azure: Path
 
 
-class _Service(Protocol):
-    """A part that can go away and come back on the same URL."""
-
+class _Host(Protocol):
     def kill(self) -> None: ...
     def restore(self) -> None: ...
-
-
-class _Host(_Service, Protocol):
     @property
     def base_url(self) -> str: ...
     @property
@@ -64,7 +60,7 @@ class LocalCell:
     cloud: str
     ordinal: int
     host: _Host
-    database: _Service
+    database: Restorable
     link: FaultProxy
     client: CellClient
 
@@ -177,7 +173,7 @@ class World:
         cloud: str,
         ordinal: int,
         host: _Host,
-        database: _Service,
+        database: Restorable,
         link: FaultProxy,
     ) -> LocalCell:
         client = self._stack.enter_context(CellClient(host.base_url, cell, self.keys))

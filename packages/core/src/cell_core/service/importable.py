@@ -12,7 +12,7 @@ from cell_core.domain.documents import ENTITY, IDEMPOTENCY, LOG, Document, log_k
 from cell_core.domain.errors import Diverged, Gap, InvalidInput
 from cell_core.domain.fence import Fence
 from cell_core.domain.ids import is_command_id, is_entity_id, is_hash, is_id, stripe_of
-from cell_core.domain.journal import Entry, chain_of, read_entry
+from cell_core.domain.journal import Entry, read_entry
 from cell_core.domain.limits import DOCUMENT_BYTES_MAX
 from cell_core.service.plan import log_document
 
@@ -78,7 +78,7 @@ def check_links(fence: Fence, wanted: Mapping[str, Document], held: Mapping[str,
         elif successor is None:
             raise InvalidInput("invalid_data", problem="journal entries are imported backwards")
         else:
-            right = chain_of(entry.prev_chain, entry.body) == read_entry(successor.body).prev_chain
+            right = entry.chain == read_entry(successor.body).prev_chain
         stored = held.get(document.key)
         if not right or (stored is not None and stored.body != document.body):
             raise Diverged(seq=entry.seq)

@@ -229,6 +229,15 @@ def log_document(entry: Entry) -> Document:
     return Document(log_key(entry.seq), entry.seq, entry.body)
 
 
+def entity_documents(entry: Entry) -> dict[str, Document]:
+    """Return the entities as `entry` left them, tombstones included, by key."""
+    keys = {entity_key(entry.domain, entry.stream, e): text for e, text in entry.changes.items()}
+    return {
+        key: Document(key, entry.seq, text or "", deleted=text is None)
+        for key, text in keys.items()
+    }
+
+
 def idempotency_document(entry: Entry) -> Document:
     """Return the document that says that `entry` answered its command."""
     body = f'{{"fingerprint":"{entry.fingerprint}"}}'

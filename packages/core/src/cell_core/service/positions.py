@@ -5,7 +5,7 @@ Only ever a guess: a commit is conditional on it, and a read compares it with wh
 
 from cell_core.domain.errors import NotFound
 from cell_core.domain.fence import Fence
-from cell_core.domain.ids import partition_of, stripe_of
+from cell_core.domain.ids import partition_of, split_partition, stripe_of
 from cell_core.ports import CellStore
 
 _FENCES_MAX = 10_000
@@ -48,7 +48,7 @@ class Positions:
 
     def note(self, partition: str, fence: Fence | None) -> None:
         """Remember `fence`, or that there is none."""
-        tenant = partition.rpartition("/")[0]
+        tenant, _ = split_partition(partition)
         if fence is None:
             self._fences.pop(partition, None)
             self._stripes.pop(tenant, None)

@@ -19,7 +19,6 @@ from cell_core.domain.documents import (
     Document,
     Put,
     Remove,
-    entity_key,
     idempotency_key,
     log_key,
     tenant_key,
@@ -32,6 +31,7 @@ from cell_core.domain.limits import COMMIT_BYTES_MAX, ENTITY_BYTES_MAX, PAGE_MAX
 from cell_core.domain.transitions import Sets, begin_drop, refuse
 from cell_core.ports import CellStore
 from cell_core.service.control import Controller
+from cell_core.service.plan import entity_documents
 from cell_core.service.positions import Positions
 
 STEP_ENTRIES_MAX = 8
@@ -141,7 +141,7 @@ class Remover:
         first = max(seq + 1, fence.seq - STEP_ENTRIES_MAX + 1)
         undone = _fitting(self._entries(partition, first, fence.seq))
         before = undone[0].seq - 1
-        keys = {entity_key(e.domain, e.stream, entity) for e in undone for entity in e.changes}
+        keys = {key for entry in undone for key in entity_documents(entry)}
         earlier = self._earlier(partition, fence, keys, before)
         records = [log_key(e.seq) for e in undone] + [idempotency_key(e.command_id) for e in undone]
         held = self._store.read(partition, [*keys, *records]).documents
@@ -183,7 +183,8 @@ class Remover:
             for document in page.documents:
                 if document.version > before:
                     return earlier
-                earlier.update(_changes(read_entry(document.body), keys))
+                left = entity_documents(read_entry(document.body))
+                earlier |= {key: left[key] for key in keys & left.keys()}
             after = page.after
             if after is None:
                 break
@@ -194,15 +195,6 @@ class Remover:
             return GENESIS, GENESIS
         [entry] = self._entries(partition, seq, seq)
         return entry.digest, entry.chain
-
-
-def _changes(entry: Entry, keys: set[str]) -> dict[str, Document]:
-    changed: dict[str, Document] = {}
-    for entity, text in entry.changes.items():
-        key = entity_key(entry.domain, entry.stream, entity)
-        if key in keys:
-            changed[key] = Document(key, entry.seq, text or "", deleted=text is None)
-    return changed
 
 
 def _fitting(entries: Sequence[Entry]) -> Sequence[Entry]:

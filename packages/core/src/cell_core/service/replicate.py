@@ -18,7 +18,6 @@ from cell_core.domain.documents import (
     Document,
     Page,
     Put,
-    entity_key,
     log_key,
     orphan_key,
 )
@@ -39,7 +38,7 @@ from cell_core.domain.transitions import refuse
 from cell_core.ports import CellStore, Patience
 from cell_core.service.importable import check_importable, check_links, check_sequence
 from cell_core.service.paging import cut
-from cell_core.service.plan import idempotency_document, log_document
+from cell_core.service.plan import entity_documents, idempotency_document, log_document
 from cell_core.service.positions import Positions
 
 
@@ -249,9 +248,7 @@ def _after(entries: Sequence[Entry]) -> dict[str, Document]:
     for entry in entries:
         for new in (log_document(entry), idempotency_document(entry)):
             documents[new.key] = new
-        for entity, text in entry.changes.items():
-            key = entity_key(entry.domain, entry.stream, entity)
-            documents[key] = Document(key, entry.seq, text or "", deleted=text is None)
+        documents |= entity_documents(entry)
     return documents
 
 
