@@ -49,6 +49,7 @@ LOCKS: Final = (
     Lock(name="dev", packages=EVERY_PACKAGE),
     Lock(name="aws_worker", packages=("core", "adapters_aws"), within="dev"),
     Lock(name="azure_worker", packages=("core", "adapters_azure"), within="dev"),
+    Lock(name="router", packages=("core", "router"), within="dev"),
 )
 
 
