@@ -1,0 +1,76 @@
+"""A client's request, a cell's answer and the edge's reply, as every shell hands them on.
+
+Header names are in lower case. Only the fields listed here pass the edge, in either direction:
+everything else, a forged `X-Tenant-Epoch` or a cell's `Set-Cookie`, ends here.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+READ_FROM_CLIENT: Final = frozenset({
+    b"authorization", b"content-type", b"idempotency-key", b"if-match", b"traceparent",
+    b"tracestate", b"x-api-key", b"x-deadline-ms", b"x-request-id", b"x-route-explain",
+    b"x-tenant-id",
+})  # fmt: skip
+"""Fields that the edge looks at; each may stand once."""
+
+PASSED_TO_CELL: Final = (
+    b"content-type",
+    b"idempotency-key",
+    b"if-match",
+    b"traceparent",
+    b"tracestate",
+)
+
+PASSED_TO_CLIENT: Final = frozenset({
+    b"allow", b"cache-control", b"content-type", b"etag", b"retry-after",
+    b"x-tenant-chain", b"x-tenant-epoch", b"x-tenant-seq",
+})  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class EdgeRequest:
+    """A whole, well-framed request of a client.
+
+    Attributes:
+        headers: Those of `READ_FROM_CLIENT` that were sent.
+        id: Names this request in logs, at the cell and to the client.
+    """
+
+    method: bytes
+    path: bytes
+    query: bytes
+    headers: dict[bytes, bytes]
+    body: bytes
+    id: str
+
+
+@dataclass(slots=True)
+class CellAnswer:
+    """A cell's answer.
+
+    Attributes:
+        headers: Those of `PASSED_TO_CLIENT` that were sent.
+        body: The whole of it, or its beginning where `stream` brings the rest.
+        stream: The shell's own handle on an answer that is longer than the edge holds.
+    """
+
+    status: int
+    headers: dict[bytes, bytes]
+    body: bytes
+    stream: object | None = None
+
+
+@dataclass(slots=True)
+class Reply:
+    """What the client gets.
+
+    Attributes:
+        code: The problem's code, or "" for a success; for metrics and the log.
+    """
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    code: str = ""
+    stream: object | None = None
