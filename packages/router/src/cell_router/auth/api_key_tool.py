@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ from cell_router.auth.api_key_file import (
 )
 from cell_router.auth.api_key_text import ENTROPY_BYTES, make_key
 from cell_router.auth.principal import SCOPES
+from cell_router.auth.private_file import replace_file
 
 _DAY_S: Final = 24 * 3600
 
@@ -97,7 +97,7 @@ def _new(
             now_s=now_s,
             expires_s=None if wanted.days is None else now_s + wanted.days * _DAY_S,
         )
-        _replace(wanted.file, write_key_file(file))
+        replace_file(wanted.file, write_key_file(file))
     return {"key": made.text, **_facts(file.keys[-1], now_s)}
 
 
@@ -112,7 +112,7 @@ def _revoke(
 ) -> Mapping[str, Any]:
     with _locked(wanted.file):
         file = without_key(_read(wanted.file, now_s), wanted.id, now_s)
-        _replace(wanted.file, write_key_file(file))
+        replace_file(wanted.file, write_key_file(file))
     return next(_facts(key, now_s) for key in file.keys if key.id == wanted.id)
 
 
@@ -168,20 +168,6 @@ def _locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(folder)
-
-
-def _replace(path: Path, raw: bytes) -> None:
-    # mkstemp makes it 0600, and a reader sees the old file or the new one, never half of one.
-    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _write(to: TextIO, text: str) -> None:

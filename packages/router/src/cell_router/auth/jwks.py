@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from cell_router.auth.key_set import KeySetRefused, VerifyingKey, read_key_set
+from cell_router.auth.key_set import VerifyingKey, read_key_set
 from cell_router.auth.refused import INVALID, UNAVAILABLE, AuthRefused
 
 FRESH_S: Final = 600
@@ -80,13 +80,9 @@ class IssuerKeys:
         """Take the fetched set `raw`; say whether a key known before is gone or another one.
 
         Raises:
-            KeySetRefused: It is none; the one held stays, and the fetch counts as failed.
+            KeySetRefused: It is none; nothing has changed. Say `failed` if it was fetched.
         """
-        try:
-            keys = read_key_set(raw, self._algorithms)
-        except KeySetRefused:
-            self.failed(now_s)
-            raise
+        keys = read_key_set(raw, self._algorithms)
         before = self._held.keys
         self._held = _Held(keys, now_s)
         self._tried_s, self._failures, self._wished = now_s, 0, False

@@ -5,12 +5,13 @@ When to fetch is decided by `IssuerKeys`; here are the thread, the clock and the
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from cell_router.auth.jwks import IssuerKeys
 from cell_router.auth.key_fetch import KeyFetch, KeysUnavailable
 from cell_router.auth.key_set import KeySetRefused
+from cell_router.auth.key_shelf import KeyShelf, NoShelf
 
 POLL_S: Final = 1.0
 """How soon the wish for an unknown `kid` is seen; a pass with nothing due costs microseconds."""
@@ -18,10 +19,11 @@ POLL_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An issuer's keys, and where they come from."""
+    """An issuer's keys, where they come from, and where they outlive this process."""
 
     keys: IssuerKeys
     fetch: KeyFetch
+    shelf: KeyShelf = field(default_factory=NoShelf)
 
 
 class JwksRefresher:
@@ -53,6 +55,17 @@ class JwksRefresher:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
+    def recall(self) -> None:
+        """Take up what an earlier process kept, at its true age; call it first of all."""
+        for issuer, source in self._sources.items():
+            kept = source.shelf.last()
+            if kept is None or kept[1] > self._clock_s():
+                continue
+            try:
+                source.keys.adopt(*kept)
+            except KeySetRefused as refused:
+                self._report(issuer, str(refused))
+
     def refresh_due(self) -> None:
         """Fetch each set that is due now. A worker calls it once before it takes requests."""
         for issuer, source in self._sources.items():
@@ -76,17 +89,18 @@ class JwksRefresher:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        while not self._stopping.wait(POLL_S):
+        while not self._stopping.is_set():
             self.refresh_due()
+            self._stopping.wait(POLL_S)
 
     def _refresh(self, source: Source) -> str:
         try:
-            withdrawn = source.keys.adopt(source.fetch.fetch(), self._clock_s())
-        except KeySetRefused as refused:
-            return str(refused)
-        except KeysUnavailable as unavailable:
+            raw, now_s = source.fetch.fetch(), self._clock_s()
+            withdrawn = source.keys.adopt(raw, now_s)
+            source.shelf.keep(raw, now_s)
+        except (KeySetRefused, KeysUnavailable) as problem:
             source.keys.failed(self._clock_s())
-            return str(unavailable)
+            return str(problem)
         except Exception as bug:  # noqa: BLE001 - a shell's last line: the thread must live on
             source.keys.failed(self._clock_s())
             return type(bug).__name__
