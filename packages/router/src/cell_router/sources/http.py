@@ -17,6 +17,7 @@ from cell_core.domain.ids import is_id
 from cell_core.wire.registry_changes import BATCH_BYTES_MAX
 from cell_core.wire.registry_snapshot import SNAPSHOT_BYTES_MAX
 from cell_router.ports import SourceGone, SourceUnavailable
+from cell_router.sources.credential import read_credential
 from cell_router.sources.latest import TRANSFER_S_MAX, Latest
 
 CONNECT_S: Final = 2.0
@@ -24,7 +25,6 @@ ANSWER_S: Final = 5.0
 """For the first byte, and between two; a long poll has its own wait on top."""
 
 FIND_S: Final = 2.0
-TOKEN_BYTES_MAX: Final = 8192
 
 _PIECE_BYTES = 256 * 1024
 
@@ -37,7 +37,7 @@ class HttpSource:
         base_url: str,
         *,
         ca: Path | None = None,
-        token_file: Path | None = None,
+        credential_file: Path | None = None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """Connect nothing yet.
@@ -45,11 +45,11 @@ class HttpSource:
         Args:
             base_url: `https://host[:port][/prefix]`.
             ca: Trust these certificates alone.
-            token_file: Its content is sent as a bearer token, read anew for each request.
+            credential_file: Its content is sent as a bearer token, read anew for each request.
             now_s: What bounds a transfer.
         """
         self._base = base_url.rstrip("/")
-        self._token_file = token_file
+        self._credential_file = credential_file
         self._now_s = now_s
         self._latest = Latest[str]()
         self._http = urllib3.PoolManager(
@@ -131,14 +131,9 @@ class HttpSource:
         return b"".join(pieces)
 
     def _credential(self) -> dict[str, str]:
-        if self._token_file is None:
+        if self._credential_file is None:
             return {}
-        try:
-            with self._token_file.open("rb") as file:
-                token = file.read(TOKEN_BYTES_MAX).decode("ascii").strip()
-        except (OSError, UnicodeDecodeError):
-            raise SourceUnavailable("token_unreadable") from None
-        return {"authorization": f"Bearer {token}"}
+        return {"authorization": f"Bearer {read_credential(self._credential_file)}"}
 
 
 def _require_ok(status: int) -> None:

@@ -18,7 +18,7 @@ def open_source(
     url: str,
     *,
     ca: Path | None = None,
-    token_file: Path | None = None,
+    credential_file: Path | None = None,
     local: bool = False,
     options: Mapping[str, str] | None = None,
 ) -> RegistrySource:
@@ -28,25 +28,25 @@ def open_source(
         url: `file:///path`, `https://host/prefix`, `redis[s]://...`, `s3://bucket/key` or
             `az://container/key`.
         ca: Trust these certificates alone (https and rediss).
-        token_file: Holds a bearer token (https).
-        local: Plain http is allowed.
+        credential_file: Holds a bearer token (https) or a password (redis, rediss).
+        local: Plain http and plain redis are allowed.
         options: For an object store, see `open_bucket`.
 
     Raises:
         ValueError: No source can be made of it; the message says why, without the URL.
     """
     parts = urlsplit(url)
+    if parts.scheme in ("http", "redis") and not local:
+        raise ValueError("a registry source needs TLS outside the local world")
     match parts.scheme:
         case "file":
             return FileSource(file_path(url))
         case "https" | "http":
-            if parts.scheme == "http" and not local:
-                raise ValueError("a registry source needs https outside the local world")
             if not parts.hostname or parts.username or parts.query or parts.fragment:
                 raise ValueError("a registry URL is https://host[:port][/prefix] and no more")
-            return HttpSource(url, ca=ca, token_file=token_file)
+            return HttpSource(url, ca=ca, credential_file=credential_file)
         case "redis" | "rediss":
-            return RedisSource(url, ca=ca)
+            return RedisSource(url, ca=ca, credential_file=credential_file)
         case "s3" | "az":
             bucket, key = open_bucket(url, options or {})
             return ObjectSource(bucket, key)

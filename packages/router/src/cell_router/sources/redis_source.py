@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
+from redis.credentials import CredentialProvider
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 from redis.retry import Retry
 
@@ -19,6 +21,7 @@ from cell_core.wire.registry_changes import BATCH_BYTES_MAX
 from cell_core.wire.registry_seal import HEAD_PEEK_BYTES
 from cell_core.wire.registry_snapshot import SNAPSHOT_BYTES_MAX
 from cell_router.ports import SourceGone, SourceUnavailable
+from cell_router.sources.credential import read_credential
 from cell_router.sources.latest import claimed_rev
 
 SNAPSHOT_KEY: Final = "cells:registry:snapshot"
@@ -31,13 +34,17 @@ ANSWER_S: Final = 5.0
 class RedisSource:
     """A `RegistrySource` over Redis; may be used by several threads."""
 
-    def __init__(self, url: str, *, ca: Path | None = None) -> None:
+    def __init__(
+        self, url: str, *, ca: Path | None = None, credential_file: Path | None = None
+    ) -> None:
         """Connect nothing yet.
 
         Raises:
             ValueError: The URL is none of Redis's.
         """
-        self._client: Any = connect(url, ca=ca, answer_s=WAIT_S_MAX + ANSWER_S)
+        self._client: Any = connect(
+            url, ca=ca, credential_file=credential_file, answer_s=WAIT_S_MAX + ANSWER_S
+        )
 
     def snapshot(self, if_newer_than: int) -> bytes | None:
         """Return the snapshot, unless it says itself that it is not newer."""
@@ -74,26 +81,45 @@ class RedisSource:
         return
 
 
-def connect(url: str, *, ca: Path | None, answer_s: float) -> redis.Redis:
+def connect(
+    url: str, *, ca: Path | None, credential_file: Path | None, answer_s: float
+) -> redis.Redis:
     """Return a client that connects when it is first used, and retries nothing.
 
     Raises:
         ValueError: The URL is none of Redis's.
     """
-    trust = {"ssl_ca_certs": str(ca)} if ca and url.startswith("rediss:") else {}
+    parts = urlsplit(url)
+    given: dict[str, Any] = {}
+    if ca is not None and parts.scheme == "rediss":
+        given["ssl_ca_certs"] = str(ca)
+    if credential_file is not None:
+        given["credential_provider"] = _FromFile(credential_file, parts.username or "")
+        url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     try:
-        client = redis.Redis.from_url(
+        return redis.Redis.from_url(
             url,
             protocol=2,
             decode_responses=False,
             socket_connect_timeout=CONNECT_S,
             socket_timeout=answer_s,
             retry=Retry(NoBackoff(), 0),
-            **trust,
+            **given,
         )
     except ValueError:
         raise ValueError("not a Redis URL") from None  # Without the text: it may hold a password.
-    return client
+
+
+class _FromFile(CredentialProvider):
+    """Reads the password at each connect."""
+
+    def __init__(self, path: Path, username: str) -> None:
+        self._path = path
+        self._username = username
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        password = read_credential(self._path)
+        return (self._username, password) if self._username else (password,)
 
 
 def _batch_in(found: Any) -> bytes:  # noqa: ANN401 - the library types this loosely
