@@ -6,33 +6,31 @@ Reports all of them at once, with what to do; refuses to say anything that stand
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from cell_core.domain.canonical import parse
-from cell_core.domain.errors import InvalidInput
 from cell_core.wire.grants import GrantSigner
+from cell_core.wire.registry_keys import RegistryVerifier
+from cell_router.auth.api_key_file import FILE_BYTES_MAX, KeyFileInvalid, read_key_file
+from cell_router.auth.key_set import KeySetRefused, read_key_set
 from cell_router.config import Config
 from cell_router.config_findings import Finding
 from cell_router.server.tls import TlsRefused, server_context, upstream_context
 
 KEY_FILE_BYTES_MAX: Final = 64 * 1024
-API_KEYS_BYTES_MAX: Final = 64 * 1024 * 1024
 LOCAL_KID: Final = "local-world"
 """Every key that the local world makes for itself is named so; see `cell_core.system`."""
 
-_PRIVATE_MEMBERS: Final = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
-
-def examine(config: Config) -> list[Finding]:
-    """Return what is wrong with the files that `config` names."""
+def examine(config: Config, now_s: int) -> list[Finding]:
+    """Return what is wrong with the files that `config` names; `now_s` is the wall clock's."""
     return [
         *_listen_tls(config),
         *_grants(config),
         *_registry(config),
         *_issuers(config),
-        *_api_keys(config),
+        *_api_keys(config, now_s),
         *_cells(config),
     ]
 
@@ -57,16 +55,16 @@ def _grants(config: Config) -> Iterator[Finding]:
         return
     try:
         GrantSigner(text, issuer="edge")
-        key = parse(text.encode())
-    except (ValueError, KeyError, TypeError, InvalidInput):
+        kid = str(json.loads(text)["kid"])
+    except (ValueError, KeyError, TypeError):
         yield Finding(setting, "must be a file with one private JWK that has a kid: make a key")
         return
-    yield from _not_of_development(config, key, setting)
+    yield from _not_of_development(config, [kid], setting)
 
 
 def _registry(config: Config) -> Iterator[Finding]:
     settings = config.settings.registry
-    yield from _jwks(config, settings.keys, "registry.keys", issuer="registry")
+    yield from _registry_keys(config)
     if settings.credential_file:
         path = config.path(settings.credential_file)
         yield from _private(path, "registry.credential_file")
@@ -78,24 +76,53 @@ def _registry(config: Config) -> Iterator[Finding]:
         yield Finding("registry.cache", "must be a folder that the router may write to: make it")
 
 
+def _registry_keys(config: Config) -> Iterator[Finding]:
+    setting = "registry.keys"
+    text, problem = _read(config.path(config.settings.registry.keys), KEY_FILE_BYTES_MAX)
+    if problem:
+        yield Finding(setting, problem)
+        return
+    try:
+        RegistryVerifier(text)
+    except ValueError as wrong:
+        # The message is one of a few fixed sentences; it never holds a piece of the file.
+        yield Finding(setting, f"must be a JWKS of public Ed25519 keys for the registry ({wrong})")
+        return
+    yield from _not_of_development(config, _kids_in(text), setting)
+
+
 def _issuers(config: Config) -> Iterator[Finding]:
     for place, issuer in enumerate(config.settings.issuers):
-        if issuer.jwks_file:
-            yield from _jwks(config, issuer.jwks_file, f"issuers[{place}].jwks_file")
+        if not issuer.jwks_file:
+            continue
+        setting = f"issuers[{place}].jwks_file"
+        text, problem = _read(config.path(issuer.jwks_file), KEY_FILE_BYTES_MAX)
+        if problem:
+            yield Finding(setting, problem)
+            continue
+        try:
+            keys = read_key_set(text.encode(), frozenset(issuer.algorithms))
+        except KeySetRefused as refused:
+            yield Finding(setting, f"holds no JWKS that can be used ({refused}): write it again")
+            continue
+        yield from _not_of_development(config, keys, setting)
 
 
-def _api_keys(config: Config) -> Iterator[Finding]:
+def _api_keys(config: Config, now_s: int) -> Iterator[Finding]:
     settings = config.settings.api_keys
     if settings is None:
         return
-    text, problem = _read(config.path(settings.file), API_KEYS_BYTES_MAX)
-    if problem:
-        yield Finding("api_keys.file", problem)
-        return
+    path = config.path(settings.file)
     try:
-        json.loads(text)
-    except ValueError:
-        yield Finding("api_keys.file", "is not JSON: write it with `cell-router keys`")
+        with path.open("rb") as file:
+            read_key_file(file.read(FILE_BYTES_MAX + 1), now_s)
+    except OSError as wrong:
+        yield Finding("api_keys.file", _unreadable(wrong))
+    except KeyFileInvalid as invalid:
+        where = invalid.fields["where"]
+        yield Finding(
+            "api_keys.file", f"breaks a rule at {where}: write it with `cell-router keys`"
+        )
 
 
 def _cells(config: Config) -> Iterator[Finding]:
@@ -108,40 +135,12 @@ def _cells(config: Config) -> Iterator[Finding]:
         yield Finding("cells.ca", refused.advice)
 
 
-def _jwks(config: Config, file: str, setting: str, issuer: str = "") -> Iterator[Finding]:
-    """Yield what is wrong with a file of public keys; `issuer` is what each must be bound to."""
-    text, problem = _read(config.path(file), KEY_FILE_BYTES_MAX)
-    keys = _keys_in(text) if not problem else None
-    if keys is None:
-        yield Finding(setting, problem or "must be a JWKS: an object with a list `keys`")
-        return
-    if not keys:
-        yield Finding(setting, "holds no key: add the public key")
-    for key in keys:
-        yield from _public_key(key, setting, issuer)
-        yield from _not_of_development(config, key, setting)
+def _kids_in(jwks: str) -> list[str]:
+    return [str(key.get("kid", "")) for key in json.loads(jwks)["keys"]]
 
 
-def _keys_in(text: str) -> list[Mapping[str, Any]] | None:
-    try:
-        keys = parse(text.encode())["keys"]
-    except (InvalidInput, ValueError, KeyError, TypeError):
-        return None
-    sound = isinstance(keys, list) and all(isinstance(key, dict) for key in keys)
-    return keys if sound else None
-
-
-def _public_key(key: Mapping[str, Any], setting: str, issuer: str) -> Iterator[Finding]:
-    if _PRIVATE_MEMBERS & key.keys():
-        yield Finding(setting, "holds a private key: keep only its public half there")
-    if not isinstance(key.get("kid"), str) or not key["kid"]:
-        yield Finding(setting, "holds a key without a kid: give each key one")
-    if issuer and key.get("iss") != issuer:
-        yield Finding(setting, f'holds a key whose iss is not "{issuer}": say whose key it is')
-
-
-def _not_of_development(config: Config, key: Mapping[str, Any], setting: str) -> Iterator[Finding]:
-    if not config.settings.local and str(key.get("kid", "")).startswith(LOCAL_KID):
+def _not_of_development(config: Config, kids: Iterable[str], setting: str) -> Iterator[Finding]:
+    if not config.settings.local and any(kid.startswith(LOCAL_KID) for kid in kids):
         yield Finding(setting, "holds a key of the local world: make one of your own")
 
 
@@ -162,9 +161,13 @@ def _read(path: Path, bytes_max: int) -> tuple[str, str]:
             raw = file.read(bytes_max + 1)
         text = raw.decode()
     except OSError as wrong:
-        return "", f"cannot be read ({type(wrong).__name__}): check its path and its rights"
+        return "", _unreadable(wrong)
     except UnicodeDecodeError:
         return "", "is not UTF-8 text: write it again"
     if len(raw) > bytes_max:
         return "", f"is too large: at most {bytes_max} bytes"
     return text, ""
+
+
+def _unreadable(wrong: OSError) -> str:
+    return f"cannot be read ({type(wrong).__name__}): check its path and its rights"

@@ -64,7 +64,7 @@ class Own:
     registry_rev: int
     registry_tenants: int
     registry_age_s: float
-    registry_synced_age_s: float
+    registry_fresh_age_s: float
     positions: int
     positions_forgotten: int
 
@@ -205,9 +205,9 @@ def _own_gauges(own: Own) -> list[tuple[str, str, float]]:
         ("registry_tenants", "Tenants in its last snapshot.", own.registry_tenants),
         ("registry_age_seconds", "Since what is served was made.", own.registry_age_s),
         (
-            "registry_synced_age_seconds",
-            "Since the source last answered.",
-            own.registry_synced_age_s,
+            "registry_fresh_age_seconds",
+            "Since the registry last vouched for it.",
+            own.registry_fresh_age_s,
         ),
         ("positions", "Stripes whose acknowledged position is known.", own.positions),
     ]

@@ -1,0 +1,7 @@
+"""`python -m cell_router`."""
+
+import sys
+
+from cell_router.cli import main
+
+sys.exit(main())
