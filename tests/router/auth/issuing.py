@@ -43,6 +43,10 @@ class Key:
         made = {**kind.to_jwk(self.private.public_key(), as_dict=True), "kid": self.kid}
         return {k: v for k, v in {**made, "use": "sig", **changes}.items() if v is not ...}
 
+    def private_jwk(self) -> dict[str, Any]:
+        """Return what nobody publishes on purpose; of an Ed25519 key."""
+        return {**OKPAlgorithm.to_jwk(self.private, as_dict=True), "kid": self.kid}
+
     def sign(self, text: bytes) -> bytes:
         return _ALGORITHMS[self.algorithm].sign(text, self.private)
 

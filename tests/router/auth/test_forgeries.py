@@ -45,6 +45,16 @@ def test_what_is_wrong_is_said_to_the_log(edge: Edge, group: dict[str, bytes], r
     assert {refused(edge, forged).reason for forged in group.values()} <= reasons
 
 
+def test_an_algorithm_that_the_issuer_does_not_use_is_refused_before_any_key_is_looked_for(
+    edge: Edge,
+):
+    names = ("alg None", "HS256 over the PEM", "HS256 over nothing", "PS256 where RS256 is allowed")
+
+    reasons = {refused(edge, forgeries.ALGORITHM[name]).reason for name in names}
+
+    assert reasons == {"algorithm_refused"}
+
+
 @pytest.mark.parametrize("at", range(0, len(forgeries.GOOD), 5))
 def test_a_token_cut_anywhere_is_invalid(edge: Edge, at: int):
     assert refused(edge, forgeries.GOOD[:at]).code == "credential_invalid"

@@ -81,6 +81,10 @@ def test_a_body_that_is_cut_off_is_none():
     assert fetched(answering(200, b"{}", content_length="100"))[0] == "cut_off"
 
 
+def test_an_issuer_that_hangs_up_is_asked_once():
+    assert fetched(lambda _: None) == ("unreachable", ["/keys?a=1"])
+
+
 def test_a_body_that_takes_longer_than_five_seconds_is_none():
     times = iter([0.0, 5.0])
 

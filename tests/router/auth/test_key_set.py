@@ -42,7 +42,7 @@ PASSED_OVER = {
     "a kid that is a number": lambda: rsa_key().public_jwk(kid=1),
     "a long kid": lambda: rsa_key().public_jwk(kid="k" * 257),
     "a shared secret": lambda: {"kty": "oct", "kid": "s", "k": "c2VjcmV0", "alg": "HS256"},
-    "a private member": lambda: rsa_key().public_jwk(d="AQAB"),
+    "a private key": lambda: ed_key().private_jwk(),
     "HS256 said of an RSA key": lambda: rsa_key().public_jwk(alg="HS256"),
     "none said of an RSA key": lambda: rsa_key().public_jwk(alg="none"),
     "another key's algorithm": lambda: rsa_key().public_jwk(alg="EdDSA"),

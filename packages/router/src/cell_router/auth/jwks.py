@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from cell_router.auth.key_set import VerifyingKey, read_key_set
+from cell_router.auth.key_set import KeySetRefused, VerifyingKey, read_key_set
 from cell_router.auth.refused import INVALID, UNAVAILABLE, AuthRefused
 
 FRESH_S: Final = 600
@@ -80,15 +80,26 @@ class IssuerKeys:
         """Take the fetched set `raw`; say whether a key known before is gone or another one.
 
         Raises:
-            KeySetRefused: It is none; nothing has changed. Say `failed` if it was fetched.
+            KeySetRefused: It is none; the one held stays, and the fetch counts as failed.
         """
-        keys = read_key_set(raw, self._algorithms)
         before = self._held.keys
-        self._held = _Held(keys, now_s)
-        self._tried_s, self._failures, self._wished = now_s, 0, False
+        try:
+            self.recall(raw, now_s)
+        except KeySetRefused:
+            self.failed(now_s)
+            raise
+        return any(not _same(old, self._held.keys.get(kid)) for kid, old in before.items())
+
+    def recall(self, raw: bytes, fetched_s: int) -> None:
+        """Take the set `raw` that was fetched at `fetched_s`, maybe by an earlier process.
+
+        Raises:
+            KeySetRefused: It is none; nothing has changed.
+        """
+        self._held = _Held(read_key_set(raw, self._algorithms), fetched_s)
+        self._tried_s, self._failures, self._wished = fetched_s, 0, False
         # Up to a tenth earlier, so that processes started together do not fetch together.
-        self._next_s = now_s + FRESH_S * (1 - self._jitter() / 10)
-        return any(not _same(old, keys.get(kid)) for kid, old in before.items())
+        self._next_s = fetched_s + FRESH_S * (1 - self._jitter() / 10)
 
     def failed(self, now_s: int) -> None:
         """Note that the fetch failed.

@@ -62,7 +62,7 @@ class JwksRefresher:
             if kept is None or kept[1] > self._clock_s():
                 continue
             try:
-                source.keys.adopt(*kept)
+                source.keys.recall(*kept)
             except KeySetRefused as refused:
                 self._report(issuer, str(refused))
 
@@ -98,9 +98,11 @@ class JwksRefresher:
             raw, now_s = source.fetch.fetch(), self._clock_s()
             withdrawn = source.keys.adopt(raw, now_s)
             source.shelf.keep(raw, now_s)
-        except (KeySetRefused, KeysUnavailable) as problem:
+        except KeySetRefused as refused:
+            return str(refused)
+        except KeysUnavailable as unavailable:
             source.keys.failed(self._clock_s())
-            return str(problem)
+            return str(unavailable)
         except Exception as bug:  # noqa: BLE001 - a shell's last line: the thread must live on
             source.keys.failed(self._clock_s())
             return type(bug).__name__
