@@ -3,7 +3,7 @@
 It fails fast; it never sends a tenant to another cell (router.md). Pure: time is passed in.
 """
 
-import random  # noqa: TID251 - the type of the generator that the shell passes in
+import random  # noqa: TID251, TC003 - the type of the generator that the shell passes in
 from typing import Final
 
 IN_A_ROW_MAX: Final = 5

@@ -44,6 +44,11 @@ class Lanes:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return sum(map(len, self._waiting.values()))
+
     def enter(self, key: tuple[str, int]) -> bool:
         """Take the lane of `key` if it is free; otherwise `queue` behind what is in flight."""
         if key in self._waiting:
@@ -127,6 +132,14 @@ def split(outcome: CellAnswer | Failure, count: int) -> list[CellAnswer | Failur
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass  # Not the answer to a bundle: the cell broke its word, the outcome is open.
     return [Failure.UNKNOWN] * count
+
+
+_SPOILED: Final = frozenset({400, 413, 415, 422})
+
+
+def is_spoiled(outcome: CellAnswer | Failure) -> bool:
+    """Say whether the cell refused a bundle as a whole, for something that stands in it."""
+    return isinstance(outcome, CellAnswer) and outcome.status in _SPOILED
 
 
 def _own(answer: CellAnswer, result: _Result) -> CellAnswer:

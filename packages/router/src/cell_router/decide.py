@@ -51,10 +51,14 @@ class Failure(Enum):
     """No connection stood: nothing was executed."""
     UNKNOWN = auto()
     """It broke, or what came was no answer: it may have been executed."""
+    INVALID = auto()
+    """What came is not HTTP, or not an answer that the edge takes; it may have been executed."""
     TIMEOUT = auto()
     """The caller's time is over."""
     OVERLOADED = auto()
     """No place was free in time: nothing was executed."""
+    CLOSED = auto()
+    """The cell's breaker is open: nothing was executed."""
 
 
 class Next(Enum):
@@ -76,7 +80,7 @@ class Next(Enum):
     REFUSED = auto()
     """The cell does not accept this edge."""
     UNAVAILABLE = auto()
-    """Nothing was executed, and it may not be tried again."""
+    """Nothing was executed, and it is not tried again."""
     TIMEOUT = auto()
     """The caller's time is over while an answer was awaited."""
     INVALID = auto()
@@ -88,7 +92,9 @@ class _Problem(msgspec.Struct, gc=False):
 
 
 _read_problem: Final = msgspec.json.Decoder(_Problem).decode
-_LOOKED_AT: Final = frozenset({401, 403, 409, 421, 429, *range(500, 600)})
+LOOKED_AT: Final = frozenset({401, 403, 409, 421, 429, *range(500, 600)})
+"""Statuses whose code decides; a shell reads such an answer whole."""
+
 _AGAIN_CODES: Final = frozenset({"outcome_unknown", "contention"})
 
 
@@ -106,7 +112,7 @@ def after(outcome: CellAnswer | Failure, attempt: Attempt) -> tuple[Next, int]:
     if isinstance(outcome, Failure):
         return _AFTER_FAILURE[outcome], 0
     status = outcome.status
-    if status in _LOOKED_AT:
+    if status in LOOKED_AT:
         return _after_code(outcome, attempt)
     if 200 <= status < 300 or 400 <= status < 500:
         return Next.DELIVER, 0
@@ -126,7 +132,7 @@ def code_of(answer: CellAnswer) -> str:
 def leaves_doubt(outcome: CellAnswer | Failure) -> bool:
     """Say whether what was sent may have been executed although no answer says so."""
     if isinstance(outcome, Failure):
-        return outcome in (Failure.UNKNOWN, Failure.TIMEOUT)
+        return outcome in (Failure.UNKNOWN, Failure.INVALID, Failure.TIMEOUT)
     return outcome.status >= 500 and code_of(outcome) in ("", "outcome_unknown")
 
 
@@ -134,8 +140,10 @@ def leaves_doubt(outcome: CellAnswer | Failure) -> bool:
 _AFTER_FAILURE: Final = {
     Failure.NOT_SENT: Next.AGAIN,
     Failure.UNKNOWN: Next.AGAIN,
+    Failure.INVALID: Next.AGAIN,
     Failure.TIMEOUT: Next.TIMEOUT,
     Failure.OVERLOADED: Next.UNAVAILABLE,
+    Failure.CLOSED: Next.UNAVAILABLE,
 }
 
 

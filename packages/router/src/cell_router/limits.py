@@ -28,8 +28,6 @@ ASKS_MAX: Final = 1000
 BUNDLE_SENT_BYTES_MAX: Final = BUNDLE_BYTES_MAX - 4096
 LANE_WAITING_MAX: Final = 8 * BUNDLE_ENVELOPES_MAX
 
-POSITIONS_MAX: Final = 100_000
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:

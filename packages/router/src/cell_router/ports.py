@@ -27,8 +27,8 @@ class StoreMeta:
     tenants: int
 
 
-class RegistryStore(Protocol):
-    """The registry at the edge: one writer, many readers, last-known-good on disk.
+class RegistryView(Protocol):
+    """The registry at the edge, as a reader sees it.
 
     Keys are `t:<tenant>`, `g:<group>` and `c:<ordinal>`; values the texts of
     `cell_core.wire.registry`.
@@ -42,6 +42,10 @@ class RegistryStore(Protocol):
 
     def meta(self) -> StoreMeta:
         """Return what is held, in the same view."""
+
+
+class RegistryStore(RegistryView, Protocol):
+    """The registry at the edge: one writer, many readers, last-known-good on disk."""
 
     def replace(
         self,

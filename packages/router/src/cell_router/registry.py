@@ -16,7 +16,7 @@ from cell_core.wire.registry import (
     read_tenant,
 )
 from cell_router.limits import UNKNOWN_TENANT_S, UNKNOWN_TENANTS_MAX
-from cell_router.ports import RegistryStore
+from cell_router.ports import RegistryView
 
 ROUTES_MAX: Final = 100_000
 LEARNED_MAX: Final = 100_000
@@ -43,7 +43,7 @@ class Route:
 class Registry:
     """Routes by tenant, over a store; one for each worker process."""
 
-    def __init__(self, store: RegistryStore) -> None:
+    def __init__(self, store: RegistryView) -> None:
         self._store = store
         self._version = -1
         self._refreshed = float("-inf")
@@ -64,9 +64,9 @@ class Registry:
         """The cells by ordinal, as of the last refresh."""
         return self._cells
 
-    def refresh(self, now: float) -> bool:
+    def refresh(self, now: float, *, at_once: bool = False) -> bool:
         """Look at the store if `REFRESH_S` have passed; return whether anything has changed."""
-        if now - self._refreshed < REFRESH_S:
+        if now - self._refreshed < REFRESH_S and not at_once:
             return False
         self._refreshed = now
         version = self._store.version()
@@ -127,7 +127,10 @@ class Registry:
     def _epoch_of(self, row: TenantRecord) -> tuple[int, str]:
         if row.group:
             text = self._store.get(b"g:" + row.group.encode())
-            if text is not None and (epoch := read_group(row.group, text.decode()).epoch) > row.epoch:
+            if (
+                text is not None
+                and (epoch := read_group(row.group, text.decode()).epoch) > row.epoch
+            ):
                 return epoch, "group"
         return row.epoch, "tenant"
 

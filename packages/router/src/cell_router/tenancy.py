@@ -5,6 +5,7 @@ tenant must agree (router.md); a body that names it twice is refused, never gues
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,10 +64,12 @@ _peek: Final = msgspec.json.Decoder(_Peek).decode
 _peek_bundle: Final = msgspec.json.Decoder(_Bundle).decode
 
 
-def read_call(request: EdgeRequest, principal: Principal, new_id: str, bytes_max: int) -> Call:
+def read_call(
+    request: EdgeRequest, principal: Principal, new_id: Callable[[], str], bytes_max: int
+) -> Call:
     """Return what `request` asks, for a tenant that `principal` may speak for.
 
-    `new_id` becomes the `command_id` of a command that has none.
+    What `new_id` returns becomes the `command_id` of a command that has none.
 
     Raises:
         EdgeRefused: The answer to give.
@@ -81,7 +84,9 @@ def read_call(request: EdgeRequest, principal: Principal, new_id: str, bytes_max
     raise refused("path_not_found")
 
 
-def _command(request: EdgeRequest, principal: Principal, new_id: str, bytes_max: int) -> Call:
+def _command(
+    request: EdgeRequest, principal: Principal, new_id: Callable[[], str], bytes_max: int
+) -> Call:
     body = _checked_body(request, principal, bytes_max)
     try:
         peek = _peek(body)
@@ -94,7 +99,7 @@ def _command(request: EdgeRequest, principal: Principal, new_id: str, bytes_max:
     tenant = agreed_tenant(principal, headers.get(b"x-tenant-id"), peek.tenant_id)
     minted = ""
     if not peek.command_id:
-        minted = _id_of(headers.get(b"idempotency-key")) or new_id
+        minted = _id_of(headers.get(b"idempotency-key")) or new_id()
         body = _with_command_id(body, minted)
     # Fields that speak of one command cannot be said of several.
     alone = b"if-match" in headers or b"idempotency-key" in headers or request.query
@@ -123,7 +128,7 @@ def _bundle(request: EdgeRequest, principal: Principal) -> Call:
 def _reading(request: EdgeRequest, principal: Principal) -> Call:
     if request.method != b"GET":
         raise refused("method_not_allowed", headers=((b"allow", b"GET"),))
-    if "read" not in principal.scopes:
+    if not principal.may("read"):
         raise refused("scope_missing")
     if _SEGMENTS.fullmatch(request.path) is None:
         raise refused("invalid_path")
@@ -137,7 +142,7 @@ def _reading(request: EdgeRequest, principal: Principal) -> Call:
 def _checked_body(request: EdgeRequest, principal: Principal, bytes_max: int) -> bytes:
     if request.method != b"POST":
         raise refused("method_not_allowed", headers=((b"allow", b"POST"),))
-    if "write" not in principal.scopes:
+    if not principal.may("write"):
         raise refused("scope_missing")
     media_type = request.headers.get(b"content-type", b"")
     if media_type != _JSON and media_type.partition(b";")[0].strip().lower() != _JSON:
@@ -170,7 +175,7 @@ def agreed_tenant(principal: Principal, header: bytes | None, named: str) -> str
         tenant = in_header
     if not tenant:
         raise refused("tenant_missing")
-    if principal.tenants is not None and tenant not in principal.tenants:
+    if not principal.may_name(tenant):
         raise refused("tenant_forbidden")
     if principal.tenants is None and not is_id(tenant):
         raise refused("invalid_envelope", problem="tenant_id is not an identifier")

@@ -1,0 +1,249 @@
+"""The edge router of the local world: the real server as its own processes, and its files.
+
+Writes the configuration, the keys and the registry that a team would write, starts
+`python -m cell_router serve`, and lends API keys. Its keys are refused outside the local world.
+"""
+
+import json
+import os
+import secrets
+import signal
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from cell_core.wire.registry import CellRecord, GroupRecord, TenantRecord
+from cell_core.wire.registry_keys import RegistrySigner, new_private_jwk, public_jwk
+from cell_devstack.held_port import HeldPort
+from cell_devstack.process import ChildDidNotStart, ChildProcess, PythonProgram
+from cell_router.auth.api_key_file import KeyFile, with_key, write_key_file
+from cell_router.auth.api_key_text import ENTROPY_BYTES, LOCAL_ENV, make_key
+from cell_router.registry_publish import write_snapshot
+
+_START_TIMEOUT_S: Final = 30.0
+_POLL_S: Final = 0.05
+_REGISTRY_KID: Final = "local-world-registry"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterSettings:
+    """What a local router is started with.
+
+    Attributes:
+        workers: Processes.
+        limits: Settings of `[limits]` that differ from their defaults.
+        poll_s: How often the registry file is looked at.
+        more: Lines of TOML to add: issuers, tracing, TLS.
+    """
+
+    workers: int = 2
+    limits: Mapping[str, Any] = ()  # type: ignore[assignment]  # no setting is the usual case
+    poll_s: float = 0.05
+    success_sample: float = 0.0
+    source: str = ""
+    listen: str = ""
+    more: str = ""
+
+
+class LocalRouter:
+    """A running router; a context manager that ends it.
+
+    Attributes:
+        url, admin_url: Where clients and operators connect.
+        api_key: May do everything for every tenant, and ask for explanations.
+    """
+
+    def __init__(
+        self, folder: Path, grant_key: str, settings: RouterSettings | None = None
+    ) -> None:
+        """Write its files into `folder`; `grant_key` is the edge's private JWK."""
+        self.folder = folder
+        self.settings = settings or RouterSettings()
+        self._ports = HeldPort(0), HeldPort(0)
+        self.port, self.admin_port = (held.port for held in self._ports)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.admin_url = f"http://127.0.0.1:{self.admin_port}"
+        self.log_path = folder / "router.log"
+        self._rev = 0
+        self._process: ChildProcess | None = None
+        self._keys = KeyFile(1, [])
+        self._signer = RegistrySigner(key := new_private_jwk(_REGISTRY_KID))
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_private(folder / "grant-key.json", grant_key)
+        registry_keys = json.dumps({"keys": [public_jwk(key)]})
+        (folder / "registry-keys.json").write_text(registry_keys)
+        self.api_key = self.lend_key("local-world", "*", ["read", "write", "explain"])
+        self.write_config()
+
+    def __enter__(self) -> Self:
+        self.restore()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    @property
+    def config_path(self) -> Path:
+        """The TOML file."""
+        return self.folder / "router.toml"
+
+    @property
+    def process(self) -> ChildProcess:
+        """The supervisor. Raises `RuntimeError` while it is down."""
+        if self._process is None:
+            raise RuntimeError("the router is down")
+        return self._process
+
+    def lend_key(self, client: str, tenants: "list[str] | str", scopes: list[str]) -> str:
+        """Make an API key; a running router takes it after `reload`."""
+        new = make_key(LOCAL_ENV, secrets.token_bytes(ENTROPY_BYTES))
+        self._keys = with_key(
+            self._keys,
+            new,
+            client=client,
+            tenants=tenants,  # type: ignore[arg-type]  # the file's reader narrows it
+            scopes=scopes,
+            now_s=_now_ms() // 1000,
+            expires_s=None,
+        )
+        _write_private(self.folder / "api-keys.json", write_key_file(self._keys).decode())
+        return new.text
+
+    def publish(
+        self,
+        cells: Sequence[CellRecord],
+        tenants: Iterable[TenantRecord],
+        groups: Sequence[GroupRecord] = (),
+        *,
+        rev: int | None = None,
+    ) -> None:
+        """Write the whole registry; a running router takes it within `poll_s`."""
+        self._rev = self._rev + 1 if rev is None else rev
+        write_snapshot(
+            self.folder / "registry.snapshot",
+            rev=self._rev,
+            created_ms=_now_ms(),
+            cells=cells,
+            groups=groups,
+            tenants=tenants,
+            signer=self._signer,
+        )
+
+    def restore(self) -> None:
+        """Start it, with what its folder holds; return when it is ready to serve."""
+        if self._process is not None:
+            return
+        for held in self._ports:
+            held.release()
+        program = PythonProgram(
+            module="cell_router",
+            arguments=("serve", "--config", str(self.config_path)),
+            site_packages=True,
+        )
+        env = {"PATH": os.defpath, "HOME": str(self.folder)}
+        process = ChildProcess(program, env=env, cwd=self.folder, log_path=self.log_path)
+        try:
+            self._await_ready(process)
+        except BaseException:
+            process.kill()
+            raise
+        self._process = process
+
+    def kill(self) -> None:
+        """Take it away at once (SIGKILL); its workers end by themselves."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
+    def close(self) -> None:
+        """End it in good order."""
+        if self._process is not None:
+            self._process.terminate(grace_s=40.0)
+            self._process = None
+
+    def reload(self) -> None:
+        """Let it read its configuration again, with new workers."""
+        os.kill(self.process.pid, signal.SIGHUP)
+
+    def admin(self, path: str) -> Any:  # noqa: ANN401 - JSON
+        """Return the JSON that the admin listener answers at `path`; errors included."""
+        try:
+            with urllib.request.urlopen(self.admin_url + path, timeout=5) as answer:  # noqa: S310 - loopback
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            return json.loads(error.read())
+
+    def write_config(self, settings: RouterSettings | None = None) -> None:
+        """Write the TOML file, with other settings than before if they are given."""
+        self.settings = settings or self.settings
+        self.config_path.write_text(_toml(self.settings, self.folder, self.port, self.admin_port))
+
+    def _await_ready(self, process: ChildProcess) -> None:
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if not process.running:
+                reason = f"ended with exit code {process.exit_code}"
+                raise ChildDidNotStart("cell_router", reason, process.log_tail())
+            if self._is_ready():
+                return
+            time.sleep(_POLL_S)
+        raise ChildDidNotStart("cell_router", "not ready in time", process.log_tail())
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(self.admin_url + "/readyz", timeout=2) as answer:  # noqa: S310 - loopback
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+
+def _toml(settings: RouterSettings, folder: Path, port: int, admin_port: int) -> str:
+    limits = "\n".join(
+        f"{name} = {json.dumps(value)}" for name, value in dict(settings.limits).items()
+    )
+    source = settings.source or (folder / "registry.snapshot").as_uri()
+    return f"""
+local = true
+
+[listen]
+address = "127.0.0.1"
+port = {port}
+workers = {settings.workers}
+{settings.listen}
+
+[admin]
+port = {admin_port}
+
+[registry]
+cache = "cache"
+source = "{source}"
+keys = "registry-keys.json"
+poll_s = {settings.poll_s}
+
+[grants]
+key = "grant-key.json"
+
+[api_keys]
+file = "api-keys.json"
+
+[limits]
+{limits}
+
+[log]
+success_sample = {settings.success_sample}
+
+{settings.more}
+"""
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,189 @@
+"""Sends a request to its cell once, alone or in a bundle, within the places of tenant and cell."""
+
+import random  # noqa: TID251, TC003 - the type of the generator that the shell passes in
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Final, TypeAlias
+
+from cell_core.domain.ids import stripe_of
+from cell_core.wire.registry import CellRecord
+from cell_router.breaker import Breaker
+from cell_router.coalesce import BUNDLE_TARGET, Lanes, Lead, bundle_of, is_spoiled, split
+from cell_router.decide import Failure
+from cell_router.exchange import SEND, CellState, Exchange, Step, Wait
+from cell_router.grants import GrantBook
+from cell_router.limits import Limits
+from cell_router.messages import PASSED_TO_CELL, CellAnswer
+from cell_router.places import GO, Gate
+from cell_router.registry import Route
+from cell_router.tenancy import Call
+
+Outcome: TypeAlias = CellAnswer | Failure
+Attempting: TypeAlias = Generator[Step, Any, Outcome]
+
+BLAMED_AFTER_S: Final = 1.0
+"""A cell is blamed for a timeout only if it had this long: a client may name any deadline."""
+
+_ALONE: Final = "alone"
+
+
+class Attempts:
+    """The cells as this process sees them, and the places of their tenants.
+
+    Attributes:
+        now, now_s: Monotonic seconds, and wall clock seconds; set by the shell.
+        before_send: Called before the header lines of an attempt are made.
+    """
+
+    def __init__(self, grants: GrantBook, limits: Limits, generator: "random.Random") -> None:
+        self.now = 0.0
+        self.now_s = 0
+        self.cells: dict[str, CellState] = {}
+        self.lanes = Lanes()
+        self.tenants: dict[str, Gate] = {}
+        self.before_send: Callable[[Exchange], None] | None = None
+        self.grants = grants
+        self._limits = limits
+        self._random = generator
+
+    def send(self, x: Exchange, call: Call, route: Route, *, held: bool) -> Attempting:
+        """Send `x` and return what came of it; one that was `held` waits for its place."""
+        if call.shareable and self._limits.coalesce:
+            return self._share(x, call, route, held=held)
+        return self._alone(x, route, held=held)
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait for the next bundle of their stripe."""
+        return self.lanes.waiting
+
+    def cell(self, record: CellRecord) -> CellState:
+        """Return what is known of the cell that `record` describes."""
+        state = self.cells.get(record.id)
+        if state is None:
+            state = CellState(record, Breaker(self._random), self._limits)
+        elif state.record is record:
+            return state
+        elif state.record == record:
+            state.record = record
+        else:
+            # It has a new address: its connections end, what is known of its health stays.
+            changed = CellState(record, state.breaker, self._limits)
+            changed.gate = state.gate
+            state = changed
+        self.cells[record.id] = state
+        return state
+
+    def _share(self, x: Exchange, call: Call, route: Route, *, held: bool) -> Attempting:
+        """Send a command alone if its stripe is idle, else in the next bundle of the stripe."""
+        key = (call.tenant, stripe_of(call.domain, call.stream, route.stripes))
+        riders: Sequence[Any] = ()
+        if not self.lanes.enter(key):
+            if not self.lanes.queue(key, x, whatever=held):
+                return Failure.OVERLOADED
+            event = yield Wait(x.deadline)
+            if not isinstance(event, Lead):
+                return (yield from self._carried(x, key, event, held=held))
+            riders = event.riders
+        x.riders = riders
+        try:
+            outcome = yield from self._alone(x, route, held=held)
+        finally:
+            x.riders = ()
+            self.lanes.leave(key)
+        if not riders:
+            return outcome
+        if is_spoiled(outcome):
+            # One envelope that the cell cannot read spoils all: each goes alone for its own no.
+            for rider in riders:
+                rider.wake(_ALONE)
+            return (yield from self._alone(x, route, held=held))
+        own, *others = split(outcome, len(riders) + 1)
+        for rider, answer in zip(riders, others, strict=True):
+            rider.wake(answer)
+        return own
+
+    def _carried(
+        self, x: Exchange, key: tuple[str, int], event: object, *, held: bool
+    ) -> Attempting:
+        """Return what became of a command that another one carried, or should have."""
+        if event is _ALONE:
+            return (yield from self._alone(x, x.route, held=held))
+        if isinstance(event, CellAnswer) or (
+            isinstance(event, Failure) and event is not Failure.TIMEOUT
+        ):
+            return event
+        # Still in the queue: it was never sent. Otherwise it is under way with its leader.
+        return Failure.OVERLOADED if self.lanes.abandon(key, x) else Failure.TIMEOUT
+
+    def _alone(self, x: Exchange, route: Route, *, held: bool) -> Attempting:
+        """Send what `x` carries, within the places of its tenant and its cell."""
+        assert route.cell is not None  # noqa: S101 - decide() forwards to described cells only
+        cell = x.cell = self.cell(route.cell)
+        if not cell.breaker.admits(self.now):
+            return Failure.CLOSED
+        tenant, limits = route.tenant, self._limits
+        gate = self.tenants.get(tenant)
+        if gate is None:
+            gate = self.tenants[tenant] = Gate(limits.tenant_in_flight_max, limits.queue_max)
+        until = x.deadline if held else self.now + limits.queue_s
+        if not gate.enter() and not (yield from self._queue(x, gate, until)):
+            return Failure.OVERLOADED
+        try:
+            if not cell.gate.enter() and not (yield from self._queue(x, cell.gate, until)):
+                return Failure.OVERLOADED
+            try:
+                self._prepare(x, route)
+                outcome: Outcome = yield SEND
+            finally:
+                cell.gate.leave()
+        finally:
+            gate.leave()
+            if gate.idle:
+                self.tenants.pop(tenant, None)
+        self._judge(x, cell.breaker, outcome)
+        return outcome
+
+    @staticmethod
+    def _queue(x: Exchange, gate: Gate, until: float) -> Generator[Step, Any, bool]:
+        if not gate.queue(x):
+            return False
+        if (yield Wait(until)) is GO:
+            return True
+        gate.abandon(x)
+        return False
+
+    def _prepare(self, x: Exchange, route: Route) -> None:
+        riders = x.riders
+        if riders:
+            x.target = BUNDLE_TARGET
+            x.sent_body = bundle_of([x.body, *[rider.body for rider in riders]])
+            x.bundled = len(riders) + 1
+            for rider in riders:
+                rider.cell, rider.bundled = x.cell, x.bundled
+                rider.attempts += 1
+        else:
+            x.target = x.call.target
+            x.sent_body = x.body
+        x.attempts += 1
+        x.sent_at = self.now
+        if self.before_send is not None:
+            self.before_send(x)
+        left_ms = int((x.deadline - self.now) * 1000)
+        headers = x.request.headers
+        passed = [b"%s: %s\r\n" % (n, headers[n]) for n in PASSED_TO_CELL if n in headers]
+        x.lines = b"%s%sx-deadline-ms: %d\r\nx-request-id: %s\r\n" % (
+            self.grants.lines(route, self.now_s),
+            b"".join(passed),
+            max(0, left_ms),
+            x.request.id.encode(),
+        )
+
+    def _judge(self, x: Exchange, breaker: Breaker, outcome: Outcome) -> None:
+        if isinstance(outcome, CellAnswer):
+            coded = outcome.status < 500 or b"content-type" in outcome.headers
+            if coded and (outcome.status < 500 or b"problem" in outcome.headers[b"content-type"]):
+                breaker.succeeded(self.now)
+            else:
+                breaker.failed(self.now)
+        elif outcome is not Failure.TIMEOUT or self.now - x.sent_at >= BLAMED_AFTER_S:
+            breaker.failed(self.now)

@@ -1,0 +1,224 @@
+"""One request's life, top-down: admit, locate, send, and go on as the answer says.
+
+It does no I/O and reads no clock; see `cell_router.exchange` for how a shell drives it.
+"""
+
+import random  # noqa: TID251, TC003 - the type of the generator that the shell passes in
+from collections.abc import Callable, Generator
+from typing import Any, Final
+
+from cell_router.attempts import Attempts
+from cell_router.auth.authenticator import Authenticator
+from cell_router.auth.refused import AuthRefused
+from cell_router.budget import RateLimits, RetryBudget
+from cell_router.decide import Attempt, Failure, Next, Where, after, decide, leaves_doubt
+from cell_router.exchange import ASK, Exchange, Flow, Step, Wait
+from cell_router.grants import GrantBook
+from cell_router.limits import HOLD_MAX_S, PROBE_S, Limits
+from cell_router.messages import CellAnswer, EdgeRequest
+from cell_router.places import GO, Parking
+from cell_router.problems import EdgeRefused, problem, refused
+from cell_router.registry import Registry, Route
+from cell_router.replies import EXPLAIN, NOWHERE, delivered, explained, given_up
+from cell_router.tenancy import Call, read_call
+
+PAUSE_MIN_S: Final = 0.010
+PAUSE_MAX_S: Final = 0.050
+PAUSE_LONGEST_S: Final = 0.4
+
+
+class Edge:
+    """The decision and its memory, for one process.
+
+    Attributes:
+        now, now_s: Monotonic seconds, and wall clock seconds; the shell sets them before it
+            resumes anything.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        authenticator: Authenticator,
+        grants: GrantBook,
+        limits: Limits,
+        generator: "random.Random",
+        new_command_id: Callable[[], str],
+    ) -> None:
+        self.registry = registry
+        self.limits = limits
+        self.parking = Parking()
+        self.attempts = Attempts(grants, limits, generator)
+        self._authenticator = authenticator
+        self._retries = RetryBudget()
+        self._rates = RateLimits(limits.tenant_rate, limits.tenant_burst)
+        self._random = generator
+        self._new_command_id = new_command_id
+        self._now = 0.0
+        self.now_s = 0
+
+    @property
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._now
+
+    @now.setter
+    def now(self, now: float) -> None:
+        self._now = self.attempts.now = now
+
+    def begin(self, request: EdgeRequest) -> Exchange:
+        """Return a new exchange; its flow has not begun."""
+        limits = self.limits
+        total_s = limits.total_s
+        text = request.headers.get(b"x-deadline-ms")
+        if text is not None and text.isdigit() and len(text) <= 9:
+            total_s = min(int(text) / 1000, limits.deadline_max_s)
+        x = Exchange(request, self._now, self._now + total_s)
+        x.flow = self._run(x)
+        return x
+
+    def refresh(self, *, at_once: bool = False) -> bool:
+        """Look for a newer registry; let requests go on whose tenant has moved meanwhile."""
+        self.attempts.now_s = self.now_s
+        if not self.registry.refresh(self._now, at_once=at_once):
+            return False
+        for tenant in self.parking.tenants():
+            route = self.registry.find(tenant)
+            if route is not None:
+                self.parking.moved(tenant, route.epoch)
+        return True
+
+    # ── One request ──────────────────────────────────────────────────────────
+
+    def _run(self, x: Exchange) -> Flow:
+        try:
+            call = self._admit(x)
+            route = yield from self._locate(call.tenant)
+        except EdgeRefused as no:
+            reply = no.reply
+            x.code, x.reason = reply.code, no.reason
+        else:
+            self._retries.earn()
+            reply = yield from self._serve(x, call, route)
+        reply.headers.append((b"x-request-id", x.request.id.encode()))
+        if EXPLAIN in x.request.headers and x.principal and x.principal.may("explain"):
+            age_ms = max(0, self.now_s * 1000 - self.registry.created_ms)
+            reply.headers.append((EXPLAIN, explained(x, rev=self.registry.rev, age_ms=age_ms)))
+        return reply
+
+    def _admit(self, x: Exchange) -> Call:
+        """Find out who asks what of which tenant."""
+        headers = x.request.headers
+        try:
+            principal = x.principal = self._authenticator.authenticate(
+                headers.get(b"authorization"), headers.get(b"x-api-key"), self.now_s
+            )
+        except AuthRefused as no:
+            raise refused(no.code, no.reason) from None
+        text = headers.get(b"x-deadline-ms")
+        if text is not None and not (text.isdigit() and len(text) <= 9):
+            raise refused("invalid_header", at="x-deadline-ms")
+        call = read_call(x.request, principal, self._new_command_id, self.limits.request_bytes_max)
+        x.call = call
+        x.body = call.body
+        if self.limits.tenant_rate and not self._rates.take(call.tenant, self._now):
+            raise refused("rate_limited")
+        return call
+
+    def _locate(self, tenant: str) -> Generator[Step, Any, Route]:
+        """Return the tenant's route.
+
+        Raises:
+            EdgeRefused: It has none to go.
+        """
+        registry = self.registry
+        route = registry.find(tenant)
+        asked = route is None and registry.is_unknown(tenant, self._now)
+        where = decide(route, registry_ready=registry.ready, asked=asked)
+        if where is Where.ASK:
+            if (yield ASK) is Failure.TIMEOUT:
+                raise refused("registry_unavailable")
+            route = registry.find(tenant)
+            where = decide(route, registry_ready=registry.ready, asked=True)
+        if where is not Where.FORWARD or route is None:
+            raise refused(NOWHERE[where])
+        return route
+
+    def _serve(self, x: Exchange, call: Call, route: Route) -> Flow:
+        """Send it until there is something to tell the client."""
+        attempt = x.attempt = Attempt(route.epoch)
+        held_since: float | None = None
+        try:
+            while True:
+                x.route = route
+                attempt.epoch = route.epoch
+                held = held_since is not None
+                outcome = yield from self.attempts.send(x, call, route, held=held)
+                verdict, epoch = after(outcome, attempt)
+                if verdict is Next.DELIVER and isinstance(outcome, CellAnswer):
+                    return delivered(x, outcome)
+                x.in_doubt = x.in_doubt or leaves_doubt(outcome)
+                if verdict is Next.HOLD and held_since is None:
+                    held_since = self._now
+                if not (yield from self._goes_on(x, verdict, epoch, held_since)):
+                    return given_up(x, verdict, outcome, self._now)
+                found = self.registry.find(call.tenant)
+                where = decide(found, registry_ready=True, asked=True)
+                if where is not Where.FORWARD or found is None:
+                    x.code = NOWHERE[where]
+                    return problem(x.code)
+                route = found
+        finally:
+            if held_since is not None:
+                x.held_s = self._now - held_since
+                self.parking.leave(call.tenant, x, served=x.code != "frozen")
+
+    def _goes_on(
+        self, x: Exchange, verdict: Next, epoch: int, held_since: float | None
+    ) -> Generator[Step, Any, bool]:
+        """Do what `verdict` asks for; return whether the request is to be sent once more."""
+        attempt, route = x.attempt, x.route
+        match verdict:
+            case Next.REPAIR:
+                self.registry.learn(route.tenant, epoch)
+                attempt.hops += 1
+                return True
+            case Next.RENEW:
+                self.attempts.grants.forget(route)
+                attempt.renewed = True
+                return True
+            case Next.HOLD if held_since is not None:
+                return (yield from self._hold(x, route, held_since))
+            case Next.BEHIND:
+                return (yield from self._pause(x, PAUSE_MAX_S))
+            case Next.AGAIN:
+                if not self._retries.spend(self._now):
+                    x.shed = True
+                    return False
+                x.retries += 1
+                longest_s = PAUSE_MAX_S * 2.0 ** (x.retries - 1)
+                return (yield from self._pause(x, min(PAUSE_LONGEST_S, longest_s)))
+            case _:
+                return False
+
+    def _pause(self, x: Exchange, longest_s: float) -> Generator[Step, Any, bool]:
+        """Wait a moment, with jitter; return False if there is no time left for that."""
+        until = self._now + self._random.uniform(PAUSE_MIN_S, longest_s)
+        if until >= x.deadline:
+            return False
+        return (yield Wait(until)) is not Failure.TIMEOUT
+
+    def _hold(self, x: Exchange, route: Route, since: float) -> Generator[Step, Any, bool]:
+        """Hold a request whose tenant is frozen; return whether it may be tried once more."""
+        end = min(x.deadline, since + HOLD_MAX_S)
+        if self._now >= end:
+            return False
+        found = self.registry.find(route.tenant)
+        if found is not None and found.epoch != route.epoch:
+            return True  # It has moved while this request was on its way.
+        place = self.parking.park(route.tenant, route.epoch, x)
+        if place == "full":
+            return False
+        event = yield Wait(min(end, self._now + PROBE_S) if place == "probe" else end)
+        self.parking.resumed(route.tenant, x)
+        return event is GO or self._now < end

@@ -1,0 +1,74 @@
+"""What the client gets: the cell's answer with the edge's fields, or the edge's own word."""
+
+from typing import Final
+
+from cell_core.domain.ids import stripe_of
+from cell_router.decide import Failure, Next, Where, code_of
+from cell_router.exchange import Exchange
+from cell_router.messages import CellAnswer, Reply
+from cell_router.problems import problem
+
+EXPLAIN: Final = b"x-route-explain"
+
+NOWHERE: Final = {
+    Where.ASK: "tenant_not_found",
+    Where.UNKNOWN: "tenant_not_found",
+    Where.BLOCKED: "tenant_blocked",
+    Where.NO_REGISTRY: "registry_unavailable",
+    Where.NO_CELL: "registry_unavailable",
+}
+"""Why a request goes nowhere, by `decide`."""
+
+_GIVEN_UP: Final = {
+    Next.AGAIN: "cell_unavailable",
+    Next.BEHIND: "epoch_behind",
+    Next.HOLD: "frozen",
+    Next.INVALID: "upstream_invalid",
+    Next.MOVING: "tenant_moving",
+    Next.REFUSED: "cell_refused",
+    Next.TIMEOUT: "outcome_unknown",
+    Next.UNAVAILABLE: "overloaded",
+}
+
+
+def delivered(x: Exchange, answer: CellAnswer) -> Reply:
+    """Return the cell's answer as the client gets it."""
+    call, headers = x.call, answer.headers
+    named = [*headers.items(), *x.cell.shown]
+    if answer.status == 200 and call.domain:
+        epoch, seq = headers.get(b"x-tenant-epoch", b""), headers.get(b"x-tenant-seq", b"")
+        if epoch.isdigit() and seq.isdigit():
+            stripe = stripe_of(call.domain, call.stream, x.route.stripes)
+            x.position = (stripe, int(epoch), int(seq))
+    if call.minted:
+        named.append((b"x-command-id", call.minted.encode()))
+    if answer.status >= 400:
+        x.code = code_of(answer) or "uncoded"
+    return Reply(answer.status, named, answer.body, x.code, answer.stream)
+
+
+def given_up(x: Exchange, verdict: Next, outcome: CellAnswer | Failure, now: float) -> Reply:
+    """Return the reply for a request that is not tried again after `outcome`."""
+    if verdict is Next.AGAIN and isinstance(outcome, CellAnswer) and code_of(outcome):
+        return delivered(x, outcome)  # The cell's own word for it.
+    code = _GIVEN_UP[verdict]
+    if outcome is Failure.CLOSED:
+        code = "cell_unavailable"
+    if outcome is Failure.INVALID:
+        code = "upstream_invalid"
+    elif x.in_doubt or code == "outcome_unknown":
+        # Whatever was last: an earlier attempt may have been executed.
+        code = "outcome_unknown" if x.request.method == b"POST" else "cell_timeout"
+    x.code = code
+    return problem(code, retry_after_s=max(1, int(x.cell.breaker.until - now) + 1))
+
+
+def explained(x: Exchange, *, rev: int, age_ms: int) -> bytes:
+    """Return why the request went where it went, for callers with the right to know."""
+    if not x.attempts:
+        return f"rev={rev}; age_ms={age_ms}".encode()
+    return (
+        f"tenant={x.route.tenant}; epoch={x.route.epoch}; reason={x.route.reason};"
+        f" rev={rev}; age_ms={age_ms}; attempts={x.attempts}; hops={x.attempt.hops};"
+        f" bundled={x.bundled}"
+    ).encode()

@@ -1,0 +1,267 @@
+"""One client's connection: reads requests, answers them in order, and never queues without bound.
+
+Requests of one connection are served one after the other, pipelined or not. Refuses to know what
+a request means.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, cast
+
+from cell_router.messages import Reply
+from cell_router.problems import problem
+from cell_router.server.framing import RequestReader, RequestRefused
+
+if TYPE_CHECKING:
+    from cell_router.exchange import Exchange
+    from cell_router.server.serving import Serving
+    from cell_router.server.upstream import Stream
+
+PIPELINED_MAX: Final = 16
+LINGER_S: Final = 1.0
+_LINGER_BYTES_MAX: Final = 256 * 1024
+_IDLE, _HEAD, _BODY = range(3)
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_STATUS: Final = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
+
+
+class ClientConnection(asyncio.Protocol):
+    """See the module.
+
+    Attributes:
+        due: Monotonic seconds at which it is closed unless something arrives; set while it waits
+            for the client.
+        busy: A request of it is being served.
+    """
+
+    __slots__ = (
+        "_closing", "_draining", "_keep_alive_asked", "_lingered", "_peer_done", "_phase",
+        "_reader", "_refusal", "_serving", "_stream", "_transport", "busy", "due",
+    )  # fmt: skip
+
+    def __init__(self, serving: "Serving") -> None:
+        self._serving = serving
+        self._reader = RequestReader(serving.limits.request_bytes_max, serving.new_id)
+        self._transport: asyncio.Transport | None = None
+        self._stream: Stream | None = None
+        self._closing = self._draining = self._peer_done = False
+        self._keep_alive_asked = True
+        self._refusal = ""
+        self._lingered = 0
+        self._phase = _IDLE
+        self.busy = False
+        self.due = 0.0
+
+    # ── What the event loop calls ────────────────────────────────────────────
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, unless there are too many connections."""
+        self._transport = cast("asyncio.Transport", transport)
+        if not self._serving.admit(self):
+            self._transport.abort()
+            return
+        self.due = self._serving.loop.time() + self._serving.limits.idle_s
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; begin with the first request that is whole."""
+        if self._closing:
+            self._lingered += len(data)
+            if self._lingered > _LINGER_BYTES_MAX:
+                self._abort()
+            return
+        reader = self._reader
+        try:
+            reader.feed(data)
+        except RequestRefused as no:
+            self._closing = True
+            self._refusal = no.code
+        if reader.waits_for_continue and self._transport is not None:
+            self._transport.write(_CONTINUE)
+            reader.waits_for_continue = False
+        if self.busy:
+            if len(reader.complete) >= PIPELINED_MAX and self._transport is not None:
+                self._transport.pause_reading()
+        elif reader.complete:
+            self._next()
+        else:
+            self._await_more()
+
+    def eof_received(self) -> bool:
+        """Finish what was asked, if anything was; the client may still read."""
+        self._peer_done = True
+        return self.busy or self._closing or bool(self._reader.complete)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Forget the client; what was sent to a cell for it goes on."""
+        self._transport = None
+        self._closing = True
+        self._reader.complete.clear()
+        if self._stream is not None:
+            self._stream.abandon()
+            self._stream = None
+        self._serving.gone(self)
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than its cell writes."""
+        if self._stream is not None:
+            self._stream.pause()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        if self._stream is not None:
+            self._stream.resume()
+
+    # ── What the serving loop calls ──────────────────────────────────────────
+
+    def reply(self, x: "Exchange", reply: Reply) -> None:
+        """Answer the request that is being served, and go on to the next one."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            self.busy = False
+            if reply.stream is not None:
+                cast("Stream", reply.stream).abandon()
+            return
+        if reply.stream is not None:
+            self._begin_stream(x, reply)
+            return
+        closes = self._closes()
+        transport.write(
+            self._head(reply, closes, b"content-length: %d\r\n" % len(reply.body)) + reply.body
+        )
+        self._served(closes=closes)
+
+    def drain(self) -> None:
+        """Say `Connection: close` with the next answer; an idle connection gets to ask once more."""
+        self._draining = True
+
+    def expire(self, now: float) -> None:
+        """End a connection that kept the edge waiting until `now`."""
+        if self.busy or self.due > now or self._transport is None:
+            return
+        if self._closing:
+            self._abort()
+        elif self._reader.idle:
+            self._transport.close()
+        else:
+            self._refusal = "request_timeout"
+            self._refuse()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being served and nothing of a request has arrived."""
+        return not self.busy and self._reader.idle
+
+    def close(self) -> None:
+        """Close it once everything written has been sent."""
+        if self._transport is not None:
+            self._transport.close()
+
+    # ── Streaming ────────────────────────────────────────────────────────────
+
+    def _begin_stream(self, x: "Exchange", reply: Reply) -> None:
+        stream = cast("Stream", reply.stream)
+        assert self._transport is not None  # noqa: S101 - `reply` has looked
+        closes = self._closes()
+        chunked = stream.length is None
+        framing = b"transfer-encoding: chunked\r\n"
+        if stream.length is not None:
+            framing = b"content-length: %d\r\n" % stream.length
+        self._transport.write(self._head(reply, closes, framing))
+        self._stream = stream
+        stream.begin(self, chunked=chunked, closes=closes)
+
+    def stream_data(self, data: bytes) -> None:
+        """Pass on a piece of the answer, framed already."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def stream_ended(self, *, whole: bool, closes: bool) -> None:
+        """End the answer; one that broke off is cut, so that nobody takes it for whole."""
+        self._stream = None
+        if whole:
+            self._served(closes=closes)
+        else:
+            self._abort()
+            self.busy = False
+
+    # ── Inside ───────────────────────────────────────────────────────────────
+
+    def _next(self) -> None:
+        request, self._keep_alive_asked = self._reader.complete.popleft()
+        self.busy = True
+        self._serving.begin(request, self)
+
+    def _served(self, *, closes: bool) -> None:
+        self.busy = False
+        transport = self._transport
+        if transport is None:
+            return
+        if closes:
+            self._linger()
+        elif self._reader.complete:
+            transport.resume_reading()
+            # Not from within the last one: a long pipeline must not grow the stack.
+            self._serving.loop.call_soon(self._go_on)
+        elif self._peer_done and not self._refusal:
+            transport.close()
+        else:
+            self._await_more()
+
+    def _go_on(self) -> None:
+        if not self.busy and self._reader.complete and self._transport is not None:
+            self._next()
+
+    def _await_more(self) -> None:
+        """Set when the client must have sent the next part; begin of a phase, not each byte."""
+        if self._refusal:
+            self._refuse()
+            return
+        limits, reader = self._serving.limits, self._reader
+        phase = _IDLE if reader.idle else _HEAD if reader.in_head else _BODY
+        if phase != self._phase or phase == _IDLE:
+            self._phase = phase
+            allowed_s = (limits.idle_s, limits.head_s, limits.body_s)[phase]
+            self.due = self._serving.loop.time() + allowed_s
+
+    def _closes(self) -> bool:
+        if self._refusal and not self._reader.complete:
+            return False  # The refusal comes after this answer, and ends the connection.
+        return self._draining or not self._keep_alive_asked
+
+    def _refuse(self) -> None:
+        """Answer a request that cannot be read; what came before it has been answered."""
+        if self._transport is not None:
+            reply = problem(self._refusal)
+            self._serving.refused(self._refusal)
+            framing = b"content-length: %d\r\n" % len(reply.body)
+            self._transport.write(self._head(reply, True, framing) + reply.body)  # noqa: FBT003 - see _head
+        self._linger()
+
+    def _linger(self) -> None:
+        # Closing while bytes are unread would reset the connection and may lose the answer.
+        self._closing = True
+        self.due = self._serving.loop.time() + LINGER_S
+        if self._transport is None:
+            return
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
+
+    def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _head(self, reply: Reply, closes: bool, framing: bytes) -> bytes:  # noqa: FBT001 - hot path
+        fields = b"".join([b"%s: %s\r\n" % field for field in reply.headers])
+        return b"".join(
+            (
+                _STATUS.get(reply.status) or b"HTTP/1.1 %d Status\r\n" % reply.status,
+                fields,
+                self._serving.date_line,
+                framing,
+                b"connection: close\r\n\r\n" if closes else b"\r\n",
+            )
+        )
