@@ -41,6 +41,8 @@ class Asked:
 
     path: str
     headers: Mapping[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
 
 @dataclass(slots=True)
@@ -73,7 +75,9 @@ def serving(answer: Callable[[Asked], Answer]) -> Iterator[Server]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            asked = Asked(self.path, {k.lower(): v for k, v in self.headers.items()})
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            body = self.rfile.read(int(headers.get("content-length", "0")))
+            asked = Asked(self.path, headers, self.command, body)
             server.asked.append(asked)
             given = answer(asked)
             self.send_response(given.status)
@@ -86,6 +90,9 @@ def serving(answer: Callable[[Asked], Answer]) -> Iterator[Server]:
             self.wfile.write(given.body)
             if given.length is not None:
                 self.close_connection = True
+
+        def do_PUT(self) -> None:
+            self.do_GET()
 
         def log_message(self, *_: object) -> None:
             pass

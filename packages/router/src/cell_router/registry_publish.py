@@ -24,6 +24,8 @@ from cell_router.sources.redis_source import CHANGES_KEY, SNAPSHOT_KEY, connect
 CHANGES_KEPT: Final = 10_000
 """Entries of the stream; a reader that is further behind takes a snapshot."""
 
+_PLACES = ("file", "redis", "rediss", "s3", "az")
+
 
 def write_snapshot(
     path: Path,
@@ -52,6 +54,8 @@ def published_rev(
         SourceUnavailable: It cannot be asked.
         ValueError: Nothing can be published there.
     """
+    if urlsplit(url).scheme not in _PLACES:
+        raise ValueError("a snapshot is published to file, redis, rediss, s3 or az")
     source = open_source(url, ca=ca, credential_file=credential_file, local=True, options=options)
     try:
         return claimed_rev(source.snapshot(-1) or b"")
@@ -85,12 +89,10 @@ def publish(
         case "redis" | "rediss":
             client = connect(url, ca=ca, credential_file=credential_file, answer_s=TRANSFER_S_MAX)
             _to_redis(client, data, rev)
-        case "s3" | "az":
+        case _:
             bucket, key = open_bucket(url, options)
             with translated():
                 obstore.put(bucket, key, data)
-        case _:
-            raise ValueError("a snapshot is published to file, redis, rediss, s3 or az")
 
 
 def _to_redis(client: Any, data: bytes, rev: int) -> None:  # noqa: ANN401 - loosely typed library

@@ -24,6 +24,7 @@ from cell_router.ports import SourceUnavailable
 from cell_router.sources.latest import TRANSFER_S_MAX, Latest
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import ClientConfig, RetryConfig
 
 CONNECT_S: Final = 2.0
@@ -44,9 +45,10 @@ class ObjectSource:
     def snapshot(self, if_newer_than: int) -> bytes | None:
         """Return the object, unless its ETag is that of the one last returned and taken."""
         known = self._latest.known(if_newer_than)
+        options: GetOptions = {"if_none_match": known} if known else {}
         try:
             with translated():
-                found = obstore.get(self._bucket, self._key, options={"if_none_match": known})
+                found = obstore.get(self._bucket, self._key, options=options)
                 if found.meta["size"] > SNAPSHOT_BYTES_MAX:
                     raise SourceUnavailable("source_too_large")
                 data = bytes(found.bytes())
