@@ -1,0 +1,183 @@
+// One Pyodide that plays a Cloudflare isolate: JSON lines in, JSON lines out.
+//
+// It boots what `tools.worker_bundle` built, with the real `workers` package and stand-ins for the
+// rest of the runtime: KV, `fetch` and the entry point's helper. What a subrequest answers is asked
+// of the test, so that a test can be the cell. Refuses to reach any network.
+
+import { readFileSync, readdirSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
+
+const [pyodidePath, bundlePath] = process.argv.slice(2);
+const say = (line) => process.stdout.write(JSON.stringify(line) + "\n");
+const toBytes = (text) => new Uint8Array(Buffer.from(text ?? "", "base64"));
+const toText = (bytes) => Buffer.from(bytes).toString("base64");
+
+// Named as in the runtime: the `workers` package looks at the constructor's name.
+class KvNamespace {
+  values = new Map();
+  asked = [];
+  down = false;
+
+  async get(key, options) {
+    this.asked.push(key);
+    if (this.down) throw new Error("KV GET failed: 500 Internal Server Error");
+    const type = typeof options === "string" ? options : (options?.type ?? "text");
+    const value = this.values.get(key);
+    if (value === undefined) return null;
+    if (type === "arrayBuffer") return value.slice().buffer;
+    if (type === "text") return new TextDecoder().decode(value);
+    throw new Error(`no such type here: ${type}`);
+  }
+}
+
+let calls = 0;
+const waiting = new Map();
+
+// A subrequest: told to the test, answered when the test says so.
+globalThis.fetch = async (input, options) => {
+  const request = new Request(input, options);
+  const body = new Uint8Array(await request.arrayBuffer());
+  const call = ++calls;
+  const answered = new Promise((resolve, reject) => {
+    waiting.set(call, { resolve, reject });
+    options?.signal?.addEventListener("abort", () => reject(options.signal.reason));
+  });
+  say({
+    kind: "subrequest",
+    call,
+    method: request.method,
+    url: String(input.url ?? input),
+    redirect: request.redirect,
+    headers: [...request.headers],
+    body: toText(body),
+  });
+  return await answered;
+};
+
+function answerSubrequest({ call, status, headers, body, error }) {
+  const { resolve, reject } = waiting.get(call);
+  waiting.delete(call);
+  if (error) return reject(new TypeError(error));
+  const hasBody = ![101, 204, 205, 304].includes(status);
+  // A real fetch answers 200 and above only; `Response` refuses the rest by itself.
+  resolve(new Response(hasBody ? toBytes(body) : null, { status, headers }));
+}
+
+// What the Worker logs is part of its answer; stdout is for the lines of the protocol alone.
+const logged = [];
+for (const level of ["log", "info", "warn", "error"]) {
+  console[level] = (...words) => logged.push(words.join(" "));
+}
+
+const started = performance.now();
+const { loadPyodide } = await import(pathToFileURL(pyodidePath));
+const pyodide = await loadPyodide({ stdout: (l) => logged.push(l), stderr: (l) => logged.push(l) });
+const booted = performance.now();
+// As the runtime lays a bundle out: the modules beside the entry, the libraries below it. Copied, so
+// that reading is fast and nothing is written beside the sources.
+for (const entry of readdirSync(bundlePath, { recursive: true, withFileTypes: true })) {
+  if (!entry.isFile()) continue;
+  const path = join(entry.parentPath ?? entry.path, entry.name);
+  const inside = "/bundle/" + relative(bundlePath, path).split(sep).join("/");
+  pyodide.FS.mkdirTree(inside.slice(0, inside.lastIndexOf("/")));
+  pyodide.FS.writeFile(inside, readFileSync(path));
+}
+pyodide.registerJsModule("_pyodide_entrypoint_helper", {
+  patchWaitUntil() {},
+  cloudflareWorkersModule: { env: {}, waitUntil() {} },
+  doAnImport(name) {
+    throw new Error(`no such module here: ${name}`);
+  },
+});
+pyodide.registerJsModule("_cloudflare_compat_flags", {
+  python_request_headers_preserve_commas: true,
+});
+pyodide.runPython(`
+import sys
+sys.path[:0] = ["/bundle/src", "/bundle/python_modules"]
+OURS = {"entry", "cell_core", "cell_router", "jwt"}
+
+def begin_isolate():
+    "Import the entry module as a new isolate does; libraries stay, as they keep no state."
+    for name in [n for n in sys.modules if n.partition(".")[0] in OURS]:
+        del sys.modules[name]
+    import entry
+    sys.dont_write_bytecode = False  # The first one is measured; the next ones need not compile.
+    return entry
+
+def modules():
+    return sorted(sys.modules)
+`);
+const beginIsolate = pyodide.globals.get("begin_isolate");
+
+let entry = null;
+const kv = new KvNamespace();
+let env = {};
+
+const operations = {
+  // A new isolate of the Worker: nothing is remembered but what KV holds.
+  begin({ secrets, values }) {
+    const before = process.cpuUsage();
+    entry = beginIsolate();
+    const used = process.cpuUsage(before);
+    kv.values = new Map(Object.entries(values ?? {}).map(([k, v]) => [k, toBytes(v)]));
+    kv.down = false;
+    kv.asked.length = 0;
+    env = { REGISTRY: kv, ...secrets };
+    return { import_ms: (used.user + used.system) / 1000 };
+  },
+  // Changes what KV holds; null removes a key.
+  put({ values, down }) {
+    for (const [key, value] of Object.entries(values ?? {})) {
+      if (value === null) kv.values.delete(key);
+      else kv.values.set(key, toBytes(value));
+    }
+    if (down !== undefined) kv.down = down;
+    return { asked: kv.asked.splice(0) };
+  },
+  async call({ method, url, headers, body }) {
+    const hasBody = body !== undefined && !["GET", "HEAD"].includes(method);
+    const request = new Request(url, { method, headers, body: hasBody ? toBytes(body) : undefined });
+    const chores = [];
+    const context = {
+      waitUntil(chore) {
+        const kept = chore.copy();
+        chores.push((async () => await kept)());
+      },
+    };
+    const before = performance.now();
+    // As the runtime does: an instance for each event, and arguments as the package's own types.
+    const instance = entry.Default(context, env);
+    const wrapped = pyodide.pyimport("workers").Request(request);
+    const response = (await instance.fetch(wrapped)).js_object;
+    const answer = new Uint8Array(await response.arrayBuffer());
+    const took_ms = performance.now() - before;
+    await Promise.all(chores);
+    return {
+      took_ms,
+      status: response.status,
+      headers: [...response.headers],
+      body: toText(answer),
+      logged: logged.splice(0),
+    };
+  },
+  run({ code }) {
+    const result = pyodide.runPython(code);
+    return { result: result?.toJs?.() ?? result };
+  },
+};
+
+async function serve(line) {
+  if (line.kind === "subrequest") return answerSubrequest(line);
+  try {
+    say({ kind: "done", id: line.id, ...(await operations[line.kind](line)) });
+  } catch (failed) {
+    say({ kind: "failed", id: line.id, error: String(failed), logged: logged.splice(0) });
+  }
+}
+
+say({ kind: "ready", boot_ms: booted - started, version: pyodide.version });
+for await (const line of createInterface({ input: process.stdin })) serve(JSON.parse(line));
+process.exit(0);

@@ -1,0 +1,214 @@
+"""A Cloudflare isolate to test against: Pyodide under Node, driven by JSON lines.
+
+The test itself answers the Worker's subrequests, so that it can be any cell, and a hostile one.
+"""
+
+import base64
+import json
+import queue
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+_ANSWER_S_MAX = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subrequest:
+    """What the Worker asked for; header names are in lower case."""
+
+    method: str
+    url: str
+    redirect: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a cell answers."""
+
+    status: int
+    body: bytes = b""
+    headers: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The subrequest fails, as it does when a connection breaks."""
+
+    error: str = "Network connection lost."
+
+
+@dataclass(frozen=True)
+class Silent:
+    """The subrequest never ends by itself."""
+
+
+Outcome = Answered | Broken | Silent
+Cell = Callable[[Subrequest], Outcome]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What the Worker answered its client; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    took_ms: float
+    logged: list[str]
+    sent: list[Subrequest] = field(default_factory=list)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def no_cell(_request: Subrequest) -> Outcome:
+    raise AssertionError("no subrequest was expected")
+
+
+class Isolate:
+    """One Node process with one Pyodide. `begin` starts a new isolate in it.
+
+    Attributes:
+        boot_ms: Until Pyodide was there; not the Worker's to influence.
+        imports_ms: CPU time of each `begin`; only the first one had to load the libraries.
+    """
+
+    def __init__(self, *, node: str, pyodide: Path, bundle: Path) -> None:
+        script = str(HERE / "isolate.mjs")
+        self._process = subprocess.Popen(
+            [node, script, str(pyodide), str(bundle)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        ready = self._next()
+        assert ready["kind"] == "ready", ready
+        self.boot_ms: float = ready["boot_ms"]
+        self.imports_ms: list[float] = []
+
+    def close(self) -> None:
+        """End the process that this object started."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def begin(self, *, secrets: Mapping[str, str], values: Mapping[str, bytes]) -> None:
+        """Start a new isolate, with nothing remembered but what KV holds."""
+        done = self._do("begin", secrets=dict(secrets), values=_texts(values))
+        self.imports_ms.append(float(done["import_ms"]))
+
+    def put(self, values: Mapping[str, bytes | None] | None = None, **more: Any) -> list[str]:
+        """Change what KV holds (None removes); return the keys asked for since the last time."""
+        done = self._do("put", values=_texts(values or {}), **more)
+        return list(done["asked"])
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes | None = None,
+        cell: Cell = no_cell,
+    ) -> Reply:
+        """Send one client request through the Worker; `cell` answers its subrequests."""
+        encoded = None if body is None else _text(body)
+        sent: list[Subrequest] = []
+        done = self._do(
+            "call",
+            cell=lambda request: (sent.append(request), cell(request))[1],
+            method=method,
+            url=f"https://edge.example{path}",
+            headers=list(headers),
+            **({} if encoded is None else {"body": encoded}),
+        )
+        return Reply(
+            status=done["status"],
+            headers=dict(done["headers"]),
+            body=base64.b64decode(done["body"]),
+            took_ms=done["took_ms"],
+            logged=done["logged"],
+            sent=sent,
+        )
+
+    def run(self, code: str) -> Any:
+        """Run `code` inside, and return its last value."""
+        return self._do("run", code=code)["result"]
+
+    def _do(self, kind: str, *, cell: Cell = no_cell, **fields: Any) -> dict[str, Any]:
+        self._say({"kind": kind, **fields})
+        while (line := self._next())["kind"] == "subrequest":
+            self._answer(line, cell)
+        assert line["kind"] == "done", line
+        return line
+
+    def _answer(self, line: dict[str, Any], cell: Cell) -> None:
+        request = Subrequest(
+            method=line["method"],
+            url=line["url"],
+            redirect=line["redirect"],
+            headers=dict(line["headers"]),
+            body=base64.b64decode(line["body"]),
+        )
+        outcome = cell(request)
+        if isinstance(outcome, Silent):
+            return
+        if isinstance(outcome, Broken):
+            self._say({"kind": "subrequest", "call": line["call"], "error": outcome.error})
+            return
+        self._say(
+            {
+                "kind": "subrequest",
+                "call": line["call"],
+                "status": outcome.status,
+                "headers": list(outcome.headers),
+                "body": _text(outcome.body),
+            }
+        )
+
+    def _say(self, line: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(line) + "\n")
+        self._process.stdin.flush()
+
+    def _next(self) -> dict[str, Any]:
+        try:
+            line = self._lines.get(timeout=_ANSWER_S_MAX)
+        except queue.Empty:
+            raise AssertionError("the isolate answers nothing") from None
+        assert line, "the isolate has ended"
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put("")
+
+
+def _text(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+def _texts(values: Mapping[str, bytes | None]) -> dict[str, str | None]:
+    return {key: None if value is None else _text(value) for key, value in values.items()}
