@@ -1,6 +1,6 @@
 """An authority that lives as long as a test, and certificates of it."""
 
-import datetime
+import datetime as dt
 import ipaddress
 
 from cryptography import x509
@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 # Far apart, so that no test depends on the day.
-_FROM = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-_TO = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
+_FROM = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+_TO = dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
 
 
 def _name(text):

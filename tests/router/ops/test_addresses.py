@@ -32,14 +32,16 @@ REFUSED = {
     ],
     "link_local": ["169.254.0.1", "169.254.170.2", "fe80::1", "fe80::1%eth0", "::ffff:169.254.1.1"],
     "multicast": ["224.0.0.1", "239.255.255.250", "ff02::1", "ff0e::1", "::ffff:224.0.0.1"],
-    "unspecified": ["0.0.0.0", "0.1.2.3", "::", "::ffff:0.0.0.0"],
+    "unspecified": ["0.0.0.0", "0.1.2.3", "::", "::ffff:0.0.0.0"],  # noqa: S104 - nothing is bound
     "broadcast": ["255.255.255.255"],
     "reserved": [
         "192.0.2.1", "198.51.100.1", "203.0.113.9", "198.18.0.1", "198.19.255.255", "240.0.0.1",
         "192.88.99.1", "192.0.0.1", "2001::1", "2001:db8::1", "3fff::1", "fec0::1", "4000::1",
         "64:ff9b:1::1", "100::1", "5f00::1",
     ],
-    "not_an_address": ["", "localhost", "127.1", "0x7f000001", "2130706433", "10.0.0.01", "1.2.3.4/8"],
+    "not_an_address": [
+        "", "localhost", "127.1", "0x7f000001", "2130706433", "10.0.0.01", "1.2.3.4/8",
+    ],
 }  # fmt: skip
 
 
@@ -61,7 +63,8 @@ def test_the_local_world_may_use_its_own_addresses(address):
 
 
 @pytest.mark.parametrize(
-    "address", ["169.254.169.254", "fd00:ec2::254", "fe80::1", "224.0.0.1", "0.0.0.0", "::"]
+    "address",
+    ["169.254.169.254", "fd00:ec2::254", "fe80::1", "224.0.0.1", "0.0.0.0", "::"],  # noqa: S104 - nothing is bound
 )
 def test_metadata_and_groups_are_refused_even_in_the_local_world(address):
     assert LOCAL.refusal(address) is not None

@@ -96,7 +96,7 @@ def test_the_command_line_loads_no_framework(tmp_path):
         "import sys; from cell_router.cli import main\n"
         "try: main(['keys', '--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = ('starlette', 'uvicorn', 'lmdb', 'redis', 'obstore', 'opentelemetry', 'pydantic')\n"
+        "heavy = ('starlette', 'uvicorn', 'lmdb', 'redis', 'obstore', 'pydantic')\n"
         "print('LOADED', [name for name in heavy if name in sys.modules])"
     )
 

@@ -92,7 +92,7 @@ class WorkerArguments:
 
 def work(arguments: WorkerArguments) -> int:
     """Run one worker; its configuration comes from standard input, as the supervisor read it."""
-    from cell_router.server import worker_process  # noqa: PLC0415 - see above
+    from cell_router.server.worker_process import run  # noqa: PLC0415 - see above
 
     log = log_to_stream(sys.stderr)
     text = sys.stdin.buffer.read(CONFIG_BYTES_MAX + 1)
@@ -101,7 +101,7 @@ def work(arguments: WorkerArguments) -> int:
     except (ConfigError, UnicodeDecodeError) as refused:
         log.error("worker_config_refused", extra={"fields": {"type": type(refused).__name__}})  # noqa: TRY400 - no traceback
         return EXIT_CONFIG
-    return worker_process.run(
+    return run(
         config,
         slot=arguments.slot,
         generation=arguments.generation,

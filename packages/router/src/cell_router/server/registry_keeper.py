@@ -73,7 +73,7 @@ class SyncKeeper:
     def run(self, stop: threading.Event) -> None:
         """See `RegistryKeeper`."""
         while not stop.is_set():
-            stop.wait(self._step())
+            stop.wait(self._step(stop))
 
     def find(self, tenant: str) -> bool | None:
         """See `RegistryKeeper`."""
@@ -95,13 +95,14 @@ class SyncKeeper:
             failures=status.failures,
         )
 
-    def _step(self) -> float:
+    def _step(self, stop: threading.Event) -> float:
         try:
             wait_s = self._sync.step(self._now_ms())
+            self._say(self._sync.status().error)
         except Exception as bug:  # noqa: BLE001 - a shell's last line: the thread must live on
-            self._say(f"bug:{type(bug).__name__}")
+            if not stop.is_set():  # Else the store was closed meanwhile.
+                self._say(f"bug:{type(bug).__name__}")
             return _AFTER_BUG_S
-        self._say(self._sync.status().error)
         return wait_s
 
     def _say(self, error: str) -> None:

@@ -9,7 +9,8 @@ from typing import Final
 
 from cell_router.server.registry_keeper import RegistryKeeper, RegistryStatus
 
-_STOP_MAX_S: Final = 2.0
+_STOP_MAX_S: Final = 0.2
+"""A keeper may wait 20 s for its source to say something; an ending process does not."""
 
 
 class RegistryThread:
@@ -38,7 +39,7 @@ class RegistryThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop, waiting a moment; a keeper that hangs in its source ends with the process."""
+        """Stop, waiting a moment; a keeper that still asks its source ends with the process."""
         self._stop.set()
         self._thread.join(_STOP_MAX_S)
 

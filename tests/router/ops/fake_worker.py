@@ -1,0 +1,72 @@
+"""A worker that answers each connection with its slot, generation and process id, or misbehaves.
+
+What it does is said by comments in the configuration that it reads from its standard input:
+`# worker: crash`, say. It speaks the real protocol with its supervisor.
+"""
+
+import argparse
+import os
+import re
+import select
+import socket
+import sys
+
+from cell_router.server.report import Drain, Find, Lines, Ready, Report, encode, to_worker
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--config")
+    for name in ("slot", "generation", "listen-fd", "report-fd"):
+        parser.add_argument(f"--{name}", type=int)
+    parsed = parser.parse_args(sys.argv[sys.argv.index("worker") + 1 :])
+    asked = set(re.findall(r"^# worker: (.*)$", sys.stdin.read(), re.MULTILINE))
+    link = socket.socket(fileno=parsed.report_fd)
+    if "crash" in asked:
+        return 3
+    if "junk" in asked:
+        link.sendall(b"this is no message\n")
+    if "endless" in asked:
+        link.sendall(b"x" * 2_000_000)
+    if "mute" in asked:
+        return serve(parsed, link, asked)
+    link.sendall(encode(Ready()))
+    link.sendall(encode(Report(positions=[(f"slot{parsed.slot}", 0, parsed.generation, 1)])))
+    link.sendall(encode(Report(counts=[("environment", name, 1) for name in os.environ])))
+    if "find" in asked:
+        link.sendall(encode(Find("t1")))
+        link.sendall(encode(Find("nobody")))
+    return serve(parsed, link, asked)
+
+
+def serve(parsed, link, asked):
+    listener = socket.socket(fileno=parsed.listen_fd)
+    lines, found = Lines(), []
+    who = f"{parsed.slot} {parsed.generation} {os.getpid()}"
+    while True:
+        ready, _, _ = select.select([listener, link], [], [])
+        if link in ready:
+            data = link.recv(65536)
+            if not data:
+                return 0  # The supervisor is gone.
+            for message in map(to_worker, lines.feed(data)):
+                if isinstance(message, Drain) and "stubborn" not in asked:
+                    link.sendall(encode(Report(counts=[("hops", "last words", 1)])))
+                    return 0
+                if not isinstance(message, Drain):
+                    found.append(f"{message.tenant}={message.present}")
+        if listener in ready:
+            answer(listener, f"{who} {','.join(found)}\n".encode())
+
+
+def answer(listener, text):
+    try:
+        connection, _ = listener.accept()
+    except BlockingIOError:
+        return  # A worker of another generation took it.
+    with connection:
+        connection.sendall(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
