@@ -5,6 +5,7 @@ Content-Length, no coding but chunked, origin-form only, bounded in every direct
 all fields but those that the edge reads end here, so a client's framing never reaches a cell.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -17,6 +18,9 @@ from cell_router.limits import HEAD_BYTES_MAX, HEADER_FIELDS_MAX, TARGET_BYTES_M
 from cell_router.messages import READ_FROM_CLIENT, EdgeRequest
 
 _TARGET_BYTES: Final = frozenset(range(0x21, 0x7F)) - frozenset(b'#\\"<>^`{|}')
+_HOST: Final = re.compile(
+    rb"(?:[A-Za-z0-9_][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?"
+)
 _METHODS: Final = frozenset({b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"OPTIONS"})
 
 # What a field is to the edge, by its name as it is usually spelt; other spellings are looked up
@@ -47,9 +51,9 @@ class RequestReader:
     """
 
     __slots__ = (
-        "_body", "_bytes_max", "_fields", "_head_bytes", "_headers", "_in_trailers", "_length",
-        "_new_id", "_parser", "_refusal", "_seen_host", "_url", "complete", "idle", "in_head",
-        "keep_alive", "waits_for_continue",
+        "_body", "_bytes_max", "_fed_bytes", "_fields", "_good_host", "_head_bytes", "_headers",
+        "_in_trailers", "_length", "_new_id", "_parser", "_refusal", "_seen_host", "_url",
+        "complete", "idle", "in_head", "keep_alive", "waits_for_continue",
     )  # fmt: skip
 
     def __init__(self, body_bytes_max: int, new_id: Callable[[], str]) -> None:
@@ -57,6 +61,7 @@ class RequestReader:
         self._new_id = new_id
         self._parser = httptools.HttpRequestParser(self)
         self._refusal = ""
+        self._good_host: bytes | None = None
         self.complete: deque[tuple[EdgeRequest, bool]] = deque()
         self.idle = True
         self.waits_for_continue = False
@@ -65,7 +70,7 @@ class RequestReader:
     def _begin(self) -> None:
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
-        self._fields = self._head_bytes = self._length = 0
+        self._fields = self._head_bytes = self._fed_bytes = self._length = 0
         self._seen_host = self._in_trailers = False
         self._body: list[bytes] = []
         self.in_head = True
@@ -76,6 +81,7 @@ class RequestReader:
         Raises:
             RequestRefused: With the code of the answer.
         """
+        held = len(self.complete)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -84,9 +90,10 @@ class RequestReader:
             raise RequestRefused("not_implemented") from None
         except (httptools.HttpParserError, httptools.HttpParserCallbackError):
             raise RequestRefused(self._refusal or "bad_request") from None
-        if self.in_head and not self.idle:
-            self._head_bytes += len(data)
-            if self._head_bytes > 2 * HEAD_BYTES_MAX:
+        # A part that also ended the request before says nothing of how long this head is.
+        if self.in_head and not self.idle and len(self.complete) == held:
+            self._fed_bytes += len(data)
+            if self._fed_bytes > 2 * HEAD_BYTES_MAX:
                 raise RequestRefused("headers_too_large")
 
     # ── What httptools calls ─────────────────────────────────────────────────
@@ -108,7 +115,7 @@ class RequestReader:
         if known is None or self._in_trailers:
             return
         headers = self._headers
-        if known in headers:
+        if known in headers or not value.isascii():
             raise self._refused("bad_request")
         headers[known] = value
 
@@ -121,8 +128,13 @@ class RequestReader:
             raise self._refused("version_not_supported")
         self.keep_alive = version == "1.1" and self._parser.should_keep_alive()
         host = headers.pop(b"host", None)
-        if (host is None and version == "1.1") or host == b"":
-            raise self._refused("bad_request")
+        if host is None:
+            if version == "1.1":
+                raise self._refused("bad_request")
+        elif host != self._good_host:
+            if _HOST.fullmatch(host) is None:
+                raise self._refused("bad_request")
+            self._good_host = host
         self._check_target()
         expected = headers.pop(b"expect", None)
         if expected is not None and expected.lower() != b"100-continue":
