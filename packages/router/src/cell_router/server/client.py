@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PIPELINED_MAX: Final = 16
 LINGER_S: Final = 1.0
 _LINGER_BYTES_MAX: Final = 256 * 1024
-_IDLE, _HEAD, _BODY = range(3)
+_IDLE, _HEAD, _BODY, _SERVED = range(4)
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _STATUS: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
@@ -37,8 +37,8 @@ class ClientConnection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_closing", "_draining", "_keep_alive_asked", "_lingered", "_peer_done", "_phase",
-        "_reader", "_refusal", "_serving", "_stream", "_transport", "busy", "due",
+        "_clogged", "_closing", "_draining", "_keep_alive_asked", "_lingered", "_peer_done",
+        "_phase", "_reader", "_refusal", "_serving", "_stream", "_transport", "busy", "due",
     )  # fmt: skip
 
     def __init__(self, serving: "Serving") -> None:
@@ -46,7 +46,7 @@ class ClientConnection(asyncio.Protocol):
         self._reader = RequestReader(serving.limits.request_bytes_max, serving.new_id)
         self._transport: asyncio.Transport | None = None
         self._stream: Stream | None = None
-        self._closing = self._draining = self._peer_done = False
+        self._clogged = self._closing = self._draining = self._peer_done = False
         self._keep_alive_asked = True
         self._refusal = ""
         self._lingered = 0
@@ -104,12 +104,19 @@ class ClientConnection(asyncio.Protocol):
         self._serving.gone(self)
 
     def pause_writing(self) -> None:
-        """The client reads more slowly than its cell writes."""
+        """The client reads more slowly than it asks: it may not ask more, nor its cell write."""
+        self._clogged = True
+        self.due = self._serving.loop.time() + self._serving.limits.idle_s
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
         if self._stream is not None:
             self._stream.pause()
 
     def resume_writing(self) -> None:
         """The client reads again."""
+        self._clogged = False
+        self._read_on()
+        self._go_on()
         if self._stream is not None:
             self._stream.resume()
 
@@ -140,8 +147,10 @@ class ClientConnection(asyncio.Protocol):
         """End a connection that kept the edge waiting until `now`."""
         if self.busy or self.due > now or self._transport is None:
             return
-        if self._closing:
-            self._abort()
+        if self._reader.complete and not self._clogged:
+            return  # The next request is about to be served.
+        if self._closing or self._clogged:
+            self._abort()  # It has had its time to read what was written.
         elif self._reader.idle:
             self._transport.close()
         else:
@@ -191,6 +200,7 @@ class ClientConnection(asyncio.Protocol):
     def _next(self) -> None:
         request, self._keep_alive_asked = self._reader.complete.popleft()
         self.busy = True
+        self._phase = _SERVED
         self._serving.begin(request, self)
 
     def _served(self, *, closes: bool) -> None:
@@ -201,7 +211,6 @@ class ClientConnection(asyncio.Protocol):
         if closes:
             self._linger()
         elif self._reader.complete:
-            transport.resume_reading()
             # Not from within the last one: a long pipeline must not grow the stack.
             self._serving.loop.call_soon(self._go_on)
         elif self._peer_done and not self._refusal:
@@ -210,8 +219,18 @@ class ClientConnection(asyncio.Protocol):
             self._await_more()
 
     def _go_on(self) -> None:
-        if not self.busy and self._reader.complete and self._transport is not None:
+        if self.busy or self._clogged or self._transport is None:
+            return
+        self._read_on()
+        if self._reader.complete:
             self._next()
+
+    def _read_on(self) -> None:
+        """Read again, unless enough requests wait or the client does not read its answers."""
+        if self._transport is None or self._transport.is_closing() or self._clogged:
+            return
+        if len(self._reader.complete) < PIPELINED_MAX:
+            self._transport.resume_reading()
 
     def _await_more(self) -> None:
         """Set when the client must have sent the next part; begin of a phase, not each byte."""
@@ -220,13 +239,13 @@ class ClientConnection(asyncio.Protocol):
             return
         limits, reader = self._serving.limits, self._reader
         phase = _IDLE if reader.idle else _HEAD if reader.in_head else _BODY
-        if phase != self._phase or phase == _IDLE:
+        if phase != self._phase:
             self._phase = phase
             allowed_s = (limits.idle_s, limits.head_s, limits.body_s)[phase]
             self.due = self._serving.loop.time() + allowed_s
 
     def _closes(self) -> bool:
-        if self._refusal and not self._reader.complete:
+        if self._refusal and not self._reader.complete and self._keep_alive_asked:
             return False  # The refusal comes after this answer, and ends the connection.
         return self._draining or not self._keep_alive_asked
 
@@ -242,6 +261,7 @@ class ClientConnection(asyncio.Protocol):
     def _linger(self) -> None:
         # Closing while bytes are unread would reset the connection and may lose the answer.
         self._closing = True
+        self._reader.complete.clear()
         self.due = self._serving.loop.time() + LINGER_S
         if self._transport is None:
             return
