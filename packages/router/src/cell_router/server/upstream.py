@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 _FIELDS_MAX: Final = 100
 _INTERIM_MAX: Final = 4
+_STATUSES: Final = range(200, 600)
 _BODILESS: Final = (204, 304)
 _KNOWN: Final[dict[bytes, bytes]] = {}
-for _name in (*PASSED_TO_CLIENT, b"content-length", b"transfer-encoding"):
+for _name in (*PASSED_TO_CLIENT, b"content-encoding", b"content-length", b"transfer-encoding"):
     _KNOWN[_name] = _KNOWN[_name.title()] = _name
 
 
@@ -40,9 +41,9 @@ class UpstreamConnection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_fields", "_head_bytes", "_head_done", "_headers", "_interims", "_is_interim", "_keep",
-        "_length", "_parser", "_parts", "_pool", "_received", "_size", "_status", "_stream",
-        "_surplus", "_transport", "_used", "_whole", "idle_since", "x",
+        "_fed_bytes", "_fields", "_head_bytes", "_head_done", "_headers", "_interims",
+        "_is_interim", "_keep", "_length", "_parser", "_parts", "_pool", "_received", "_size",
+        "_status", "_stream", "_surplus", "_transport", "_used", "_whole", "idle_since", "x",
     )  # fmt: skip
 
     def __init__(self, pool: "Pool") -> None:
@@ -58,6 +59,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._parts: list[bytes] = []
         self._fields = self._head_bytes = self._size = self._status = self._interims = 0
+        self._fed_bytes = 0
         self._length: int | None = None
         self._head_done = self._is_interim = self._whole = self._keep = False
         self._received = self._surplus = False
@@ -97,8 +99,8 @@ class UpstreamConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
             if not self._head_done:
-                self._head_bytes += len(data)
-                if self._head_bytes > 2 * HEAD_BYTES_MAX:
+                self._fed_bytes += len(data)
+                if self._fed_bytes > 2 * HEAD_BYTES_MAX:
                     raise _Nonsense
         except (httptools.HttpParserError, httptools.HttpParserCallbackError, _Nonsense):
             self._broken(Failure.INVALID)
@@ -154,7 +156,7 @@ class UpstreamConnection(asyncio.Protocol):
             if status == 101 or self._interims > _INTERIM_MAX:
                 raise _Nonsense
             return
-        if self._parser.get_http_version() not in ("1.1", "1.0"):
+        if status not in _STATUSES or self._parser.get_http_version() not in ("1.1", "1.0"):
             raise _Nonsense
         self._status = status
         self._head_done = True
@@ -180,10 +182,15 @@ class UpstreamConnection(asyncio.Protocol):
         """Return the length that the head promises, None if it is chunked."""
         coding = self._headers.pop(b"transfer-encoding", None)
         length = self._headers.pop(b"content-length", None)
+        # The client did not ask for a compressed answer, and would not be told that it is one.
+        if self._headers.pop(b"content-encoding", b"identity") != b"identity":
+            raise _Nonsense
         if status in _BODILESS:
             return 0
         if coding is not None:
             if coding.lower() != b"chunked" or length is not None:
+                raise _Nonsense
+            if self._parser.get_http_version() == "1.0":  # It knows no chunks (RFC 9112, 6.1).
                 raise _Nonsense
             return None
         # Without a length an answer that was cut could not be told from a whole one.
