@@ -83,17 +83,8 @@ class _Refused(Exception):
 
 def build_admin(sources: AdminSources) -> Starlette:
     """Return the ASGI application."""
-    pages: Mapping[str, Callable[[AdminSources, Request], Response]] = {
-        "/healthz": _healthz,
-        "/readyz": _readyz,
-        "/metrics": _metrics,
-        "/routes/{tenant}": _route,
-        "/snapshot": _snapshot,
-        "/positions": _positions,
-        "/health/cells": _health,
-    }
     return Starlette(
-        routes=[Route(path, _page(page, sources)) for path, page in pages.items()],
+        routes=[Route(path, _page(page, sources)) for path, page in PAGES.items()],
         exception_handlers={HTTPException: _on_http, _Refused: _on_refused, Exception: _on_bug},
     )
 
@@ -222,8 +213,19 @@ async def _on_http(_request: Request, error: Exception) -> Response:
         response = _problem(405, "method_not_allowed", "Everything here is read with GET.")
         response.headers["allow"] = "GET, HEAD"
         return response
-    return _problem(404, "path_not_found", "See docs/router.md for the pages of this listener.")
+    return _problem(404, "path_not_found", "See docs/router-settings.md for the pages here.")
 
 
 async def _on_bug(_request: Request, _error: Exception) -> Response:
     return _problem(500, "internal", "This is a bug of the router; see its log.")
+
+
+PAGES: Final[Mapping[str, Callable[[AdminSources, Request], Response]]] = {
+    "/healthz": _healthz,
+    "/readyz": _readyz,
+    "/metrics": _metrics,
+    "/routes/{tenant}": _route,
+    "/snapshot": _snapshot,
+    "/positions": _positions,
+    "/health/cells": _health,
+}
