@@ -32,6 +32,12 @@ class KvNamespace {
   }
 }
 
+// The runtime's clocks, which a test may set and move on.
+const clocks = { wall: Date.now.bind(Date), monotonic: performance.now.bind(performance) };
+const ahead_ms = { wall: 0, monotonic: 0 };
+Date.now = () => clocks.wall() + ahead_ms.wall;
+performance.now = () => clocks.monotonic() + ahead_ms.monotonic;
+
 let calls = 0;
 const waiting = new Map();
 
@@ -119,6 +125,7 @@ let env = {};
 const operations = {
   // A new isolate of the Worker: nothing is remembered but what KV holds.
   begin({ secrets, values }) {
+    ahead_ms.wall = ahead_ms.monotonic = 0;
     const before = process.cpuUsage();
     entry = beginIsolate();
     const used = process.cpuUsage(before);
@@ -127,6 +134,13 @@ const operations = {
     kv.asked.length = 0;
     env = { REGISTRY: kv, ...secrets };
     return { import_ms: (used.user + used.system) / 1000 };
+  },
+  // Sets the wall clock, and moves both on.
+  clock({ wall_s, ahead_s }) {
+    if (wall_s !== undefined) ahead_ms.wall = wall_s * 1000 - clocks.wall();
+    ahead_ms.wall += (ahead_s ?? 0) * 1000;
+    ahead_ms.monotonic += (ahead_s ?? 0) * 1000;
+    return {};
   },
   // Changes what KV holds; null removes a key.
   put({ values, down }) {

@@ -121,6 +121,14 @@ class Isolate:
         done = self._do("put", values=_texts(values or {}), **more)
         return list(done["asked"])
 
+    def set_clock(self, wall_s: int) -> None:
+        """Let it be `wall_s`, seconds since 1970-01-01 UTC, until the next `begin`."""
+        self._do("clock", wall_s=wall_s)
+
+    def move_on(self, seconds: float) -> None:
+        """Let time pass at once."""
+        self._do("clock", ahead_s=seconds)
+
     def call(
         self,
         method: str,

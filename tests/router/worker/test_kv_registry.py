@@ -6,7 +6,7 @@ import pytest
 
 from cell_core.wire.registry import Change, RegistryRefused, TenantRecord
 from cell_router import shell_worker_registry
-from cell_router.shell_worker_kv import CHANGES_KEY, HEAD_KEY
+from cell_router.shell_worker_kv import CHANGES_KEY
 from cell_router.shell_worker_ports import KvUnavailable
 from cell_router.shell_worker_registry import KvRegistry
 from tests.router.worker.edge import ALPHA_EPOCH, BETA_EPOCH, Edge
@@ -187,17 +187,25 @@ def test_no_more_tenants_are_remembered_than_allowed():
 
 
 def test_no_more_chunks_are_kept_than_allowed():
-    wide = "n" * 40
+    wide = "n" * 58
     records = [
-        TenantRecord(tenant=f"{wide}{number:06d}", epoch=ALPHA_EPOCH) for number in range(50_000)
+        TenantRecord(tenant=f"{wide}{number:06d}", epoch=ALPHA_EPOCH) for number in range(40_000)
     ]
     kv = Kv(EDGE.snapshot({}, records=records))
-    registry = _registry(kv)
+    registry = KvRegistry(kv, trust_everybody, chunks_raw_bytes_max=1_500_000)
 
-    for number in (0, 25_000, 49_999):
+    for number in (0, 20_000, 39_999):
         assert _load(registry, f"{wide}{number:06d}") == str(ALPHA_EPOCH)
 
-    chunks = [key for key in kv.values if key not in (HEAD_KEY, CHANGES_KEY)]
-    assert len(chunks) == 3
-    assert registry._chunks_raw_bytes <= shell_worker_registry.CHUNKS_RAW_BYTES_MAX
-    assert len(registry._chunks) < 3
+    assert len([key for key in kv.values if key.startswith("registry/chunk/")]) == 3
+    assert registry._chunks_raw_bytes <= 1_500_000
+
+
+@pytest.mark.parametrize("tenant", ["a", "acme", "m", "zeta", "zz"])
+def test_a_tenant_is_found_by_its_whole_name_only(tenant):
+    tenants = {"acme": ALPHA_EPOCH, "m": BETA_EPOCH, "mm": ALPHA_EPOCH, "zeta": BETA_EPOCH}
+    registry = _registry(Kv(EDGE.snapshot(tenants)))
+
+    found = _load(registry, tenant)
+
+    assert found == (str(tenants[tenant]) if tenant in tenants else None)

@@ -280,3 +280,14 @@ def test_unchanged_chunks_keep_their_keys_from_one_snapshot_to_the_next(edge):
     assert one[HEAD_KEY] != two[HEAD_KEY]
     assert list(one)[-1] == HEAD_KEY
     assert CHANGES_KEY not in one
+
+
+def test_a_route_read_long_ago_serves_once_more_and_is_read_behind_the_answer(isolate, edge, begin):
+    begin(edge.snapshot({"acme": ALPHA_EPOCH}))
+    _send(isolate, edge)
+    isolate.put(edge.snapshot({"acme": BETA_EPOCH}, rev=2))
+    isolate.move_on(61)
+
+    replies = [_send(isolate, edge) for _ in range(2)]
+
+    assert [reply.headers["x-cell"] for reply in replies] == [ALPHA.id, BETA.id]

@@ -103,6 +103,8 @@ class Isolate:
         if self._is_stale(exchange):
             with suppress(KvUnavailable):  # What is held serves on.
                 await self._kv.load(exchange.call.tenant, self._clock.now())
+            self._tick()
+            self._edge.refresh(at_once=True)
         await self._tokens.refresh(self._clock.now_s())
 
     def take_refusals(self) -> list[str]:

@@ -114,4 +114,8 @@ class Signatures:
 
 
 def _decoded(segment: bytes) -> bytes:
-    return base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
+    raw = base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
+    # As PyJWT does: spare bits that are not zero would make two texts of one signature.
+    if base64.urlsafe_b64encode(raw).rstrip(b"=") != segment:
+        raise ValueError("not the one text of these bytes")
+    return raw
