@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from cell_devstack.audit import audit
+from cell_devstack.cell_client import AtEpoch
 from cell_devstack.traffic import Books, Traffic
 from cell_devstack.world import LocalCell
 from tests.e2e.caller import Caller
@@ -27,7 +28,8 @@ def test_what_was_acknowledged_around_a_kill_is_there_once(caller: Caller, loss)
     kill, restore = loss
     cell, tenant = caller.cell, f"{caller.tenant}-traffic"
     cell.client.control("POST", f"/{tenant}/provision", {"role": "active", "epoch": cell.ordinal})
-    traffic = Traffic(cell.client, tenant, cell.ordinal, threads=3, seed=7)
+    sender = AtEpoch(cell.client, cell.ordinal)
+    traffic = Traffic(sender, tenant, threads=3, seed=7)
     traffic.prepare()
 
     traffic.start()

@@ -1,86 +1,44 @@
-"""Talks to one cell over HTTP as the edge and the control plane do, one connection a thread.
+"""Talks to one cell over HTTP with grants, as the edge and the control plane do.
 
 Refuses to retry on its own: what a caller may do next depends on the answer's code.
 """
 
-import http.client
-import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
-from urllib.parse import urlsplit
+from typing import Any, Final
 
+from cell_devstack.json_client import Answer, JsonClient, NoAnswer, ledger_command, ledger_path
 from cell_devstack.local_keys import LocalKeys
 
-_TIMEOUT_S: Final = 10.0
+__all__ = ["Answer", "Answered", "AtEpoch", "CellClient", "NoAnswer"]
+
 _GRANT_USE_S: Final = 25.0
-_ANSWER_BYTES_MAX: Final = 8 * 1024 * 1024
-
-
-class NoAnswer(Exception):
-    """The connection broke or nothing came in time; whether it was done is unknown."""
 
 
 class Answered(Exception):
     """The cell answered with an error where none was expected."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: Any
-
-    @property
-    def code(self) -> str:
-        """The problem's code, or "" for a success."""
-        return str(self.body.get("code", "")) if isinstance(self.body, dict) else ""
-
-
-class CellClient:
+class CellClient(JsonClient):
     """A client of one cell; safe to share between threads."""
 
     def __init__(self, base_url: str, cell: str, keys: LocalKeys) -> None:
-        self.base_url = base_url
+        super().__init__(base_url)
         self.cell = cell
         self._keys = keys
-        self._origin = urlsplit(base_url)
-        self._local = threading.local()
         self._grants: dict[tuple[str, int], tuple[float, str]] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close this thread's connection."""
-        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
 
     def process(
         self, tenant: str, command_id: str, command: str, data: Mapping[str, Any], *, epoch: int
     ) -> Answer:
         """Send one ledger command to the stream `main`."""
-        envelope = {
-            "tenant_id": tenant,
-            "domain": "ledger",
-            "command": command,
-            "command_id": command_id,
-            "data": data,
-        }
+        envelope = ledger_command(tenant, command_id, command, data)
         return self.request("POST", "/process", self.grant(tenant, epoch), envelope)
 
     def read(self, tenant: str, path: str, *, epoch: int) -> Answer:
         """Read below the tenant's ledger stream `main`; `path` begins with a slash or is empty."""
-        base = f"/v1/tenants/{tenant}/domains/ledger/streams/main"
-        return self.request("GET", base + path, self.grant(tenant, epoch))
+        return self.request("GET", ledger_path(tenant, path), self.grant(tenant, epoch))
 
     def control(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
         """Call the control interface below `/v1/control/tenants`; return the body of a 200.
@@ -124,26 +82,22 @@ class CellClient:
             NoAnswer: Nothing came back.
         """
         headers = {"authorization": f"Bearer {grant}"} if grant else {}
-        raw = None
-        if body is not None:
-            raw = json.dumps(body).encode()
-            headers["content-type"] = "application/json"
-        connection = self._connection()
-        try:
-            connection.request(method, self._origin.path.rstrip("/") + path, raw, headers)
-            answer = connection.getresponse()
-            text = answer.read(_ANSWER_BYTES_MAX)
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise NoAnswer(type(error).__name__) from error
-        found = {name.lower(): value for name, value in answer.getheaders()}
-        parsed = json.loads(text) if "json" in found.get("content-type", "") else text
-        return Answer(answer.status, found, parsed)
+        return self.send(method, path, headers, body)
 
-    def _connection(self) -> http.client.HTTPConnection:
-        held: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if held is None:
-            port = self._origin.port or 80
-            held = http.client.HTTPConnection(self._origin.hostname or "", port, timeout=_TIMEOUT_S)
-            self._local.connection = held
-        return held
+
+@dataclass(frozen=True, slots=True)
+class AtEpoch:
+    """Sends commands past the edge, to one cell, for tenants that are at home there at `epoch`."""
+
+    client: CellClient
+    epoch: int
+
+    def process(
+        self, tenant: str, command_id: str, command: str, data: Mapping[str, Any]
+    ) -> Answer:
+        """See `CellClient.process`."""
+        return self.client.process(tenant, command_id, command, data, epoch=self.epoch)
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        self.client.close()

@@ -1,42 +1,49 @@
-"""`make demo`: two cells on this machine, traffic against both, and proof at the end.
+"""`make demo`: an edge router before two cells, traffic through it, a live move, and proof.
 
 Prints URLs and a curl that works, a live view while commands run, and what an audit of both cells
-found. Exit code 0 only if every check held.
+found. Exit code 0 only if every check held. Clients know the edge's address and no cell's.
 """
 
 import argparse
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.panel import Panel
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from cell_devstack.audit import Finding, audit
-from cell_devstack.grant_desk import GrantDesk
+from cell_devstack.demo_view import (
+    Resident,
+    View,
+    addresses,
+    curl,
+    move_line,
+    move_report,
+    traffic_table,
+)
+from cell_devstack.edge_client import EdgeClient
+from cell_devstack.hand_move import HandMove, Moved
+from cell_devstack.local_router import RouterSettings
+from cell_devstack.router_figures import REPORTED_WITHIN_S, figures
 from cell_devstack.traffic import Traffic
-from cell_devstack.world import AWS, AZURE, LocalCell, World, Zips
+from cell_devstack.world import AWS, AZURE, World, Zips
 
-TENANTS: Final = {AWS: "T-100", AZURE: "T-200"}
+TENANTS: Final = {"T-100": AWS, "T-101": AWS, "T-200": AZURE, "T-201": AZURE, "T-300": AWS}
+TRAVELLER: Final = "T-300"
+_MOVES_AFTER: Final = 0.4
 _REFRESH_S: Final = 0.25
 _PLAIN_REFRESH_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Resident:
-    """A tenant at home in a cell, and the traffic it gets."""
-
-    cell: LocalCell
-    tenant: str
-    epoch: int
-    traffic: Traffic
+_PROOF: Final = """\
+An audit of each tenant at its home: the log is one unbroken chain, entities are
+the fold of their events and add up to the digest, debits equal credits, and each
+acknowledged command is there once.
+"""
+# A feed this slow lets answers of the old home be the first to tell the edge of the move.
+_ROUTER: Final = RouterSettings(poll_s=0.5)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,7 +62,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--aws-zip", type=Path, required=True)
     parser.add_argument("--azure-zip", type=Path, required=True)
-    parser.add_argument("--seconds", type=float, default=6.0, help="how long traffic runs")
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long traffic runs")
     parser.add_argument("--threads", type=int, default=2, help="clients for each tenant")
     parser.add_argument("--seed", type=int, default=1, help="of the traffic")
     parser.add_argument("--keep", action="store_true", help="leave it running until Ctrl-C")
@@ -64,128 +71,145 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _run(options: argparse.Namespace, console: Console, stack: ExitStack) -> int:
     began = time.monotonic()
-    with console.status("Starting two clouds: databases, function hosts, the zips ..."):
-        world = stack.enter_context(World(Zips(options.aws_zip, options.azure_zip)))
-        desk = stack.enter_context(GrantDesk(world.keys, world.cells))
-        residents = [_settle(world.cells[cell], options) for cell in (AWS, AZURE)]
-    console.print(f"Two cells are up after {time.monotonic() - began:.1f} s.\n")
-    console.print(_addresses(residents))
+    with console.status("Starting two clouds and the edge: databases, hosts, the zips, router ..."):
+        world = stack.enter_context(World(Zips(options.aws_zip, options.azure_zip), router=_ROUTER))
+        residents = _settle(world, options)
+    console.print(f"Two cells and the edge are up after {time.monotonic() - began:.1f} s.\n")
+    console.print(addresses(world, residents))
     console.print()
-    console.print(_curl(residents[0], desk), soft_wrap=True)
+    console.print(curl(world, residents[0].tenant), soft_wrap=True)
     console.print()
-    elapsed_s = _drive(residents, options.seconds, console)
+    elapsed_s, move = _drive(world, residents, options.seconds, console)
     with console.status("Auditing: every entry, every entity, every acknowledged command ..."):
         findings = [audit(r.cell.client, r.tenant, r.epoch, r.traffic.books) for r in residents]
-    held = _report(residents, findings, elapsed_s, console)
+        time.sleep(REPORTED_WITHIN_S)
+    console.print(traffic_table(residents, elapsed_s))
+    console.print()
+    held = _report(residents, findings, console)
+    held = _report_move(world, residents[-1], move, console) and held
     if options.keep:
         console.print("\nLeft running: try the curl above. Ctrl-C ends everything.")
         threading.Event().wait()
     return 0 if held else 1
 
 
-def _settle(cell: LocalCell, options: argparse.Namespace) -> Resident:
-    """Provision the cell's tenant and open its accounts."""
-    tenant, epoch = TENANTS[cell.id], cell.ordinal
-    cell.client.control("POST", f"/{tenant}/provision", {"role": "active", "epoch": epoch})
-    traffic = Traffic(cell.client, tenant, epoch, threads=options.threads, seed=options.seed)
-    traffic.prepare()
-    return Resident(cell, tenant, epoch, traffic)
+def _settle(world: World, options: argparse.Namespace) -> list[Resident]:
+    """Provision every tenant at its home and open its accounts, through the edge."""
+    client = EdgeClient(world.router.url, world.router.api_key)
+    residents = []
+    for tenant, home in TENANTS.items():
+        epoch = world.provision(tenant, home)
+        traffic = Traffic(client, tenant, threads=options.threads, seed=options.seed)
+        residents.append(Resident(tenant, world.cells[home], epoch, traffic))
+    for resident in residents:
+        resident.traffic.prepare()
+    return residents
 
 
-def _addresses(residents: Sequence[Resident]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("tenant", "cell", "cloud", "address"):
-        table.add_column(heading, no_wrap=True)
-    for r in residents:
-        table.add_row(r.tenant, r.cell.id, r.cell.cloud, f"{r.cell.base_url}/process")
-    return table
+class _Move:
+    """The live move, on a thread of its own beside the view."""
+
+    def __init__(self, world: World, traveller: Resident) -> None:
+        self._world = world
+        self._traveller = traveller
+        self._thread = threading.Thread(target=self._run, name="move")
+        self.moved: Moved | None = None
+        self.error = ""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self) -> None:
+        self._thread.join()
+
+    def _run(self) -> None:
+        traveller, cells = self._traveller, self._world.cells
+        mover = HandMove(
+            traveller.tenant,
+            cells[AWS],
+            cells[AZURE],
+            epoch=traveller.epoch,
+            publish=lambda epoch: self._world.registry.assign(traveller.tenant, epoch),
+        )
+        try:
+            self.moved = mover.run()
+        except Exception as error:  # noqa: BLE001 - a thread's last line: the demo reports it
+            self.error = f"{type(error).__name__}: {error}"
+        else:
+            traveller.cell, traveller.epoch = cells[AZURE], self.moved.epoch
+
+    @property
+    def said(self) -> str:
+        """What the view tells of it."""
+        moved = self.moved
+        return move_line(self._traveller.tenant, moved) if moved else self.error
 
 
-def _curl(first: Resident, desk: GrantDesk) -> str:
-    body = (
-        f'{{"tenant_id":"{first.tenant}","domain":"ledger","command":"transfer",'
-        '"command_id":"my-first","data":{"debit":"alice","credit":"bob","amount":"250"}}'
-    )
-    return (
-        "A command of your own, from another terminal while this runs (make demo KEEP=1):\n\n"
-        f"curl -s {first.cell.base_url}/process -H 'content-type: application/json' \\\n"
-        f'  -H "authorization: Bearer $(curl -s {desk.url}/{first.cell.id}/{first.tenant}'
-        f'/{first.epoch})" \\\n'
-        f"  -d '{body}'"
-    )
-
-
-def _drive(residents: Sequence[Resident], seconds: float, console: Console) -> float:
-    """Run the traffic with a live view; return how long it ran."""
+def _drive(
+    world: World, residents: Sequence[Resident], seconds: float, console: Console
+) -> tuple[float, _Move]:
+    """Run the traffic with a live view and the move in the middle; return how long it ran."""
     began = time.monotonic()
+    move = _Move(world, residents[-1])
     for resident in residents:
         resident.traffic.start()
+    moving = threading.Timer(seconds * _MOVES_AFTER, move.start)
+    moving.start()
     try:
-        _watch(residents, began, seconds, console)
+        _watch(View(residents, seconds, console), lambda: move.said, seconds, console)
+        moving.join()
+        move.join()
     finally:
+        moving.cancel()
         for resident in residents:
             resident.traffic.stop()
-    return time.monotonic() - began
+    return time.monotonic() - began, move
 
 
-def _watch(residents: Sequence[Resident], began: float, seconds: float, console: Console) -> None:
-    progress = Progress(
-        TextColumn("ledger traffic"), BarColumn(), TimeRemainingColumn(), console=console
-    )
-    task = progress.add_task("", total=seconds)
+def _watch(view: View, said: Callable[[], str], seconds: float, console: Console) -> None:
+    began, told = time.monotonic(), ""
     if not console.is_terminal:
         while time.monotonic() - began < seconds:
             time.sleep(_PLAIN_REFRESH_S)
-            shown = (f"{r.tenant} {r.traffic.books.commands} commands" for r in residents)
-            console.print(f"  {time.monotonic() - began:4.1f} s  {', '.join(shown)}")
+            console.print(view.line(time.monotonic() - began), soft_wrap=True)
+            if said() != told:
+                console.print(f"          {(told := said())}", soft_wrap=True)
         return
     with Live(console=console, refresh_per_second=4) as live:
         while (elapsed := time.monotonic() - began) < seconds:
-            progress.update(task, completed=elapsed)
-            live.update(Panel(Group(_figures(residents, elapsed), progress), title="two clouds"))
+            live.update(view.panel(elapsed, said()))
             time.sleep(_REFRESH_S)
 
 
-def _figures(residents: Sequence[Resident], elapsed_s: float) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for heading in ("tenant", "cloud", "commands", "commands/s", "p50 ms", "p99 ms", "sent again"):
-        table.add_column(heading, justify="left" if heading in ("tenant", "cloud") else "right")
-    for r in residents:
-        books = r.traffic.books
-        table.add_row(
-            r.tenant,
-            r.cell.cloud,
-            str(books.commands),
-            f"{books.commands / max(elapsed_s, 0.001):.0f}",
-            f"{books.percentile_ms(0.5):.1f}",
-            f"{books.percentile_ms(0.99):.1f}",
-            str(sum(books.retried.values())),
-        )
-    return table
-
-
-def _report(
-    residents: Sequence[Resident],
-    findings: Sequence[Finding],
-    elapsed_s: float,
-    console: Console,
-) -> bool:
-    console.print(_figures(residents, elapsed_s))
-    console.print()
+def _report(residents: Sequence[Resident], findings: Sequence[Finding], console: Console) -> bool:
+    console.print(_PROOF)
     held = True
     for resident, finding in zip(residents, findings, strict=True):
-        failed = dict(resident.traffic.books.failed)
-        good = not finding.problems and not failed and resident.traffic.books.commands > 0
+        books = resident.traffic.books
+        good = not finding.problems and not books.failed and books.commands > 0
         held = held and good
-        mark = "[green]proved[/green]" if good else "[red]FAILED[/red]"
         console.print(
-            f"{mark}  {finding.tenant} on {resident.cell.cloud}: {finding.entries} entries in one"
-            f" unbroken chain to {finding.chain[:12]}, {finding.entities} entities equal to the"
-            " fold of their events and to their digest, debits equal credits,"
-            f" {len(resident.traffic.books.acknowledged)} acknowledged commands all there once."
+            f"{_mark(good=good)}  {finding.tenant} on {resident.cell.cloud}: {finding.entries}"
+            f" entries to {finding.chain[:12]}, {len(books.acknowledged)} acknowledged"
         )
         for problem in finding.problems:
             console.print(f"        {problem}")
-        if failed:
-            console.print(f"        answers that nobody should get: {failed}")
+        if books.failed:
+            console.print(f"        answers that nobody should get: {dict(books.failed)}")
     return held
+
+
+def _report_move(world: World, traveller: Resident, move: _Move, console: Console) -> bool:
+    if move.moved is None:
+        console.print(f"{_mark(good=False)}  {traveller.tenant} did not move: {move.error}")
+        return False
+    books = traveller.traffic.books
+    # Nobody may notice the move: every request of this tenant was answered as if there were none.
+    good = not books.retried and not books.failed and {"aws", "azure"} <= books.served.keys()
+    text = move_report(traveller, move.moved, figures(world.router))
+    console.print(f"{_mark(good=good)}  {text}")
+    return good
+
+
+def _mark(*, good: bool) -> str:
+    return "[green]proved[/green]" if good else "[red]FAILED[/red]"

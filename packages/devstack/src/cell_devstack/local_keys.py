@@ -15,12 +15,18 @@ from cell_core.wire.grants import EVERY_TENANT, GrantSigner
 
 
 class LocalKeys:
-    """Signs grants as the edge and the control plane do, and tells cells the public halves."""
+    """Signs grants as the edge and the control plane do, and tells cells the public halves.
+
+    Attributes:
+        jwks: The public halves, for cells.
+        edge_jwk: The edge's private half, for the router alone.
+    """
 
     def __init__(self) -> None:
         edge, control = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
         kids = (LOCAL_KID, f"{LOCAL_KID}-control")
-        self._edge = GrantSigner(_jwk(edge, kids[0]), issuer="edge")
+        self.edge_jwk = _jwk(edge, kids[0])
+        self._edge = GrantSigner(self.edge_jwk, issuer="edge")
         self._control = GrantSigner(_jwk(control, kids[1]), issuer="control")
         public = [
             {**json.loads(_jwk(edge.public_key(), kids[0])), "iss": "edge"},

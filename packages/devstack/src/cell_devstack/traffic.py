@@ -1,17 +1,19 @@
-"""Drives ledger traffic against a cell from several threads and keeps honest books about it.
+"""Drives a tenant's ledger traffic from several threads and keeps honest books about it.
 
-Every transfer has its own id and is sent again under the same id until it is answered, as the edge
-does; what was acknowledged is remembered, so that an audit can find what was lost or doubled.
+Every transfer has its own id and is sent again under the same id until it is answered, as a careful
+client does; what was acknowledged is remembered, so that an audit finds what was lost or doubled.
 """
 
 import random  # noqa: TID251 - a shell: the generator is seeded by the caller
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, Protocol
 
-from cell_devstack.cell_client import Answer, CellClient, NoAnswer
+from cell_devstack.edge_client import CLOUD
+from cell_devstack.json_client import Answer, NoAnswer
 
 _LATENCIES_MAX: Final = 20_000
 _TRIES_MAX: Final = 1000
@@ -22,14 +24,35 @@ ACCOUNTS: Final = ("alice", "bob", "carol", "dave")
 BANK: Final = "bank"
 
 
+class Sender(Protocol):
+    """Whom the commands are sent to: the edge, or a cell past it."""
+
+    def process(
+        self, tenant: str, command_id: str, command: str, data: Mapping[str, Any]
+    ) -> Answer:
+        """Send one ledger command. Raises `NoAnswer`."""
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+
+
 @dataclass(slots=True)
 class Books:
-    """What was sent and what came back."""
+    """What was sent and what came back.
+
+    Attributes:
+        served: Answers by the cloud that gave them, as the edge says.
+        retried: Requests that had to be sent again, by what was answered.
+        failed: Commands that were never settled, by what was answered last.
+        longest_s: The longest that one command took, until it was settled.
+    """
 
     acknowledged: set[str] = field(default_factory=set)
     rejected: set[str] = field(default_factory=set)
+    served: Counter[str] = field(default_factory=Counter)
     retried: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
+    longest_s: float = 0.0
     latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=_LATENCIES_MAX))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -48,13 +71,10 @@ class Books:
 class Traffic:
     """Random transfers between four accounts of one tenant."""
 
-    def __init__(
-        self, client: CellClient, tenant: str, epoch: int, *, threads: int, seed: int
-    ) -> None:
+    def __init__(self, sender: Sender, tenant: str, *, threads: int, seed: int) -> None:
         self.books = Books()
-        self._client = client
+        self._sender = sender
         self._tenant = tenant
-        self._epoch = epoch
         self._seed = seed
         self._stopped = threading.Event()
         self._threads = [
@@ -93,17 +113,17 @@ class Traffic:
             command_id = f"t{self._seed}-{number}-{count}"
             began = time.perf_counter()
             self._until_answered(command_id, "transfer", debit=debit, credit=credit, amount=amount)
+            took_s = time.perf_counter() - began
             with self.books.lock:
-                self.books.latencies_s.append(time.perf_counter() - began)
+                self.books.latencies_s.append(took_s)
+                self.books.longest_s = max(self.books.longest_s, took_s)
             count += 1
-        self._client.close()
+        self._sender.close()
 
     def _until_answered(self, command_id: str, command: str, **data: str) -> None:
         for _ in range(_TRIES_MAX):
             try:
-                answer = self._client.process(
-                    self._tenant, command_id, command, data, epoch=self._epoch
-                )
+                answer = self._sender.process(self._tenant, command_id, command, data)
             except NoAnswer as error:
                 self._note(self.books.retried, str(error))
             else:
@@ -116,6 +136,7 @@ class Traffic:
 
     def _settle(self, command_id: str, answer: Answer) -> None:
         with self.books.lock:
+            self.books.served[answer.headers.get(CLOUD, "")] += 1
             if answer.status == 200:
                 self.books.acknowledged.add(command_id)
             elif "position" in answer.body:

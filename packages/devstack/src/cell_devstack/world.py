@@ -1,7 +1,7 @@
-"""The local two-cloud world: one cell in "AWS", one in "Azure", from the real zips.
+"""The local two-cloud world: one cell in "AWS", one in "Azure", from the real zips, and the edge.
 
-The handlers, SDKs and zips are the real ones, the clouds are stand-ins on 127.0.0.1. Everything
-that is started is ended by its own process id. Refuses to reach beyond this machine.
+The handlers, SDKs, zips and the router are the real ones, the clouds are stand-ins on 127.0.0.1.
+Everything that is started is ended by its own process id. Refuses to reach beyond this machine.
 """
 
 import tempfile
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
 
+from cell_core.wire.registry import CellRecord
 from cell_devstack.cell_client import CellClient
 from cell_devstack.cosmos import LOCAL_KEY
 from cell_devstack.cosmos_process import CosmosStandIn, create_container
@@ -19,6 +20,8 @@ from cell_devstack.functions_host import FunctionsHost
 from cell_devstack.lambda_host import LambdaHost
 from cell_devstack.lambda_instance import FunctionSettings
 from cell_devstack.local_keys import LocalKeys
+from cell_devstack.local_registry import LocalRegistry
+from cell_devstack.local_router import LocalRouter, RouterSettings
 from cell_devstack.restorable import Restorable
 
 AWS: Final = "aws-alpha"
@@ -54,6 +57,7 @@ class LocalCell:
 
     Attributes:
         link: Between the handler and its database; faults are set on it.
+        client: Calls it past the edge, with grants of the local world.
     """
 
     id: str
@@ -69,6 +73,17 @@ class LocalCell:
         """Where its API begins."""
         return self.host.base_url
 
+    @property
+    def record(self) -> CellRecord:
+        """What the registry says of it."""
+        return CellRecord(
+            id=self.id,
+            ordinal=self.ordinal,
+            cloud=self.cloud,
+            region=REGION,
+            base_url=self.base_url,
+        )
+
     def kill(self) -> None:
         """Take the whole cell away: handler and database."""
         self.host.kill()
@@ -81,14 +96,18 @@ class LocalCell:
 
 
 class World:
-    """Both cells; a context manager that starts and ends all of it.
+    """Both cells and the edge router; a context manager that starts and ends all of it.
 
     Args:
         zips: What to run.
         folder: Where databases keep their files; by default a temporary folder.
         instances: Lambda executions at a time.
         partitions: Physical partitions of the Cosmos account.
+        router: What the edge router is started with.
     """
+
+    router: LocalRouter
+    registry: LocalRegistry
 
     def __init__(
         self,
@@ -97,6 +116,7 @@ class World:
         folder: Path | None = None,
         instances: int = 2,
         partitions: int = 1,
+        router: RouterSettings | None = None,
     ) -> None:
         self.keys = LocalKeys()
         self.cells: dict[str, LocalCell] = {}
@@ -104,6 +124,7 @@ class World:
         self._folder = folder
         self._instances = instances
         self._partitions = partitions
+        self._router_settings = router
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -112,6 +133,7 @@ class World:
                 self._stack.enter_context(tempfile.TemporaryDirectory(prefix="world-"))
             )
             self.cells = {AWS: self._aws(folder), AZURE: self._azure(folder)}
+            self._start_router(folder / "router")
         except BaseException:
             self.close()
             raise
@@ -123,6 +145,20 @@ class World:
     def close(self) -> None:
         """End everything, in the opposite order of its start."""
         self._stack.close()
+
+    def provision(self, tenant: str, home: str, *, stripes: int = 1) -> int:
+        """Make the cell `home` the home of a new tenant, tell the edge, and return the epoch."""
+        cell = self.cells[home]
+        body = {"role": "active", "epoch": cell.ordinal, "stripes": stripes}
+        cell.client.control("POST", f"/{tenant}/provision", body)
+        self.registry.assign(tenant, cell.ordinal, stripes=stripes)
+        return cell.ordinal
+
+    def _start_router(self, folder: Path) -> None:
+        self.router = LocalRouter(folder, self.keys.edge_jwk, self._router_settings)
+        self.registry = LocalRegistry(self.router)
+        self.registry.describe(*(cell.record for cell in self.cells.values()))
+        self._stack.enter_context(self.router)
 
     def _aws(self, folder: Path) -> LocalCell:
         home = _made(folder / "dynamodb")
