@@ -13,7 +13,12 @@ REFUSED: Final = frozenset({INVALID, UNKNOWN})
 """A command was sent: the edge may not say that nothing was done."""
 
 HELLO: Final = b'{"a":"hello"}'
-OK: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+OK: Final = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+    b"X-Tenant-Epoch: 16\r\nX-Tenant-Seq: 1\r\n"
+)
+"""The beginning of what a good cell says, so that only what follows is hostile."""
+
 SIZED: Final = OK + b"Content-Length: %d\r\n" % len(HELLO)
 GOOD: Final = SIZED + b"\r\n" + HELLO
 CHUNKED: Final = OK + b"Transfer-Encoding: chunked\r\n\r\n"
