@@ -23,6 +23,7 @@ Attempting: TypeAlias = Generator[Step, Any, Outcome]
 BLAMED_AFTER_S: Final = 1.0
 """A cell is blamed for a timeout only if it had this long: a client may name any deadline."""
 
+TENANTS_MAX: Final = 20_000
 _ALONE: Final = "alone"
 
 
@@ -56,8 +57,9 @@ class Attempts:
         """How many commands wait for the next bundle of their stripe."""
         return self.lanes.waiting
 
-    def cell(self, record: CellRecord) -> CellState:
+    def cell(self, record: CellRecord | None) -> CellState:
         """Return what is known of the cell that `record` describes."""
+        assert record is not None  # noqa: S101 - decide() forwards to described cells only
         state = self.cells.get(record.id)
         if state is None:
             state = CellState(record, Breaker(self._random), self._limits)
@@ -75,7 +77,9 @@ class Attempts:
 
     def _share(self, x: Exchange, call: Call, route: Route, *, held: bool) -> Attempting:
         """Send a command alone if its stripe is idle, else in the next bundle of the stripe."""
-        key = (call.tenant, stripe_of(call.domain, call.stream, route.stripes))
+        stripes = route.stripes
+        stripe = 0 if stripes == 1 else stripe_of(call.domain, call.stream, stripes)
+        key = (call.tenant, stripe)
         riders: Sequence[Any] = ()
         if not self.lanes.enter(key):
             if not self.lanes.queue(key, x, whatever=held):
@@ -117,15 +121,16 @@ class Attempts:
 
     def _alone(self, x: Exchange, route: Route, *, held: bool) -> Attempting:
         """Send what `x` carries, within the places of its tenant and its cell."""
-        assert route.cell is not None  # noqa: S101 - decide() forwards to described cells only
-        cell = x.cell = self.cell(route.cell)
-        if not cell.breaker.admits(self.now):
+        record = route.cell
+        cell = self.cells.get(record.id) if record is not None else None
+        if cell is None or cell.record is not record:
+            cell = self.cell(record)
+        x.cell = cell
+        breaker = cell.breaker
+        if breaker.until and not breaker.admits(self.now):
             return Failure.CLOSED
-        tenant, limits = route.tenant, self._limits
-        gate = self.tenants.get(tenant)
-        if gate is None:
-            gate = self.tenants[tenant] = Gate(limits.tenant_in_flight_max, limits.queue_max)
-        until = x.deadline if held else self.now + limits.queue_s
+        gate = self.tenants.get(route.tenant) or self._new_gate(route.tenant)
+        until = x.deadline if held else self.now + self._limits.queue_s
         if not gate.enter() and not (yield from self._queue(x, gate, until)):
             return Failure.OVERLOADED
         try:
@@ -138,10 +143,19 @@ class Attempts:
                 cell.gate.leave()
         finally:
             gate.leave()
-            if gate.idle:
-                self.tenants.pop(tenant, None)
-        self._judge(x, cell.breaker, outcome)
+        if type(outcome) is CellAnswer and outcome.status < 500:
+            breaker.succeeded(self.now)
+        else:
+            self._judge(x, breaker, outcome)
         return outcome
+
+    def _new_gate(self, tenant: str) -> Gate:
+        if len(self.tenants) >= TENANTS_MAX:
+            # Now and then, not with each request: most of them are used again.
+            self.tenants = {name: gate for name, gate in self.tenants.items() if gate.in_flight}
+        limits = self._limits
+        gate = self.tenants[tenant] = Gate(limits.tenant_in_flight_max, limits.queue_max)
+        return gate
 
     @staticmethod
     def _queue(x: Exchange, gate: Gate, until: float) -> Generator[Step, Any, bool]:
@@ -168,20 +182,20 @@ class Attempts:
         x.sent_at = self.now
         if self.before_send is not None:
             self.before_send(x)
-        left_ms = int((x.deadline - self.now) * 1000)
         headers = x.request.headers
         passed = [b"%s: %s\r\n" % (n, headers[n]) for n in PASSED_TO_CELL if n in headers]
+        left_ms = int((x.deadline - self.now) * 1000)
         x.lines = b"%s%sx-deadline-ms: %d\r\nx-request-id: %s\r\n" % (
             self.grants.lines(route, self.now_s),
             b"".join(passed),
-            max(0, left_ms),
+            left_ms if left_ms > 0 else 0,
             x.request.id.encode(),
         )
 
     def _judge(self, x: Exchange, breaker: Breaker, outcome: Outcome) -> None:
+        """Blame the cell for what is not an answer of its own."""
         if isinstance(outcome, CellAnswer):
-            coded = outcome.status < 500 or b"content-type" in outcome.headers
-            if coded and (outcome.status < 500 or b"problem" in outcome.headers[b"content-type"]):
+            if b"problem+json" in outcome.headers.get(b"content-type", b""):
                 breaker.succeeded(self.now)
             else:
                 breaker.failed(self.now)

@@ -56,12 +56,13 @@ class Breaker:
 
     def succeeded(self, now: float) -> None:
         """Note an answer."""
-        self._in_a_row = 0
-        if self.until:
-            self.until = self._probe_until = 0.0
-            self._open_s = OPEN_MIN_S
-            self._good = self._bad = 0
-        self._roll(now)
+        if self._in_a_row or self.until or now - self._since > WINDOW_S:
+            self._in_a_row = 0
+            if self.until:
+                self.until = self._probe_until = 0.0
+                self._open_s = OPEN_MIN_S
+                self._good = self._bad = 0
+            self._roll(now)
         self._good += 1
 
     def failed(self, now: float) -> None:

@@ -39,7 +39,7 @@ class Lanes:
     """One lane for each stripe that has a command under way."""
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[str, int], deque[Rider]] = {}
+        self._waiting: dict[tuple[str, int], deque[Rider] | None] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -47,18 +47,20 @@ class Lanes:
     @property
     def waiting(self) -> int:
         """How many wait."""
-        return sum(map(len, self._waiting.values()))
+        return sum(len(waiting) for waiting in self._waiting.values() if waiting)
 
     def enter(self, key: tuple[str, int]) -> bool:
         """Take the lane of `key` if it is free; otherwise `queue` behind what is in flight."""
         if key in self._waiting:
             return False
-        self._waiting[key] = deque()
+        self._waiting[key] = None
         return True
 
     def queue(self, key: tuple[str, int], rider: Rider, *, whatever: bool) -> bool:
         """Wait for the next bundle; return False if too many do (`whatever`: even then not)."""
         waiting = self._waiting[key]
+        if waiting is None:
+            waiting = self._waiting[key] = deque()
         if len(waiting) >= LANE_WAITING_MAX and not whatever:
             return False
         waiting.append(rider)
@@ -67,7 +69,7 @@ class Lanes:
     def abandon(self, key: tuple[str, int], rider: Rider) -> bool:
         """Wait no longer; return False if it is under way already."""
         waiting = self._waiting.get(key)
-        if waiting is None or rider not in waiting:
+        if not waiting or rider not in waiting:
             return False
         waiting.remove(rider)
         return True

@@ -87,6 +87,10 @@ class Next(Enum):
     """What the cell answered is not an answer to pass on."""
 
 
+_DELIVER: Final = (Next.DELIVER, 0)
+_INVALID: Final = (Next.INVALID, 0)
+
+
 class _Problem(msgspec.Struct, gc=False):
     code: str = ""
 
@@ -114,9 +118,7 @@ def after(outcome: CellAnswer | Failure, attempt: Attempt) -> tuple[Next, int]:
     status = outcome.status
     if status in LOOKED_AT:
         return _after_code(outcome, attempt)
-    if 200 <= status < 300 or 400 <= status < 500:
-        return Next.DELIVER, 0
-    return Next.INVALID, 0
+    return _DELIVER if 200 <= status < 300 or 400 <= status < 500 else _INVALID
 
 
 def code_of(answer: CellAnswer) -> str:

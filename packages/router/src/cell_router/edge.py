@@ -28,12 +28,7 @@ PAUSE_LONGEST_S: Final = 0.4
 
 
 class Edge:
-    """The decision and its memory, for one process.
-
-    Attributes:
-        now, now_s: Monotonic seconds, and wall clock seconds; the shell sets them before it
-            resumes anything.
-    """
+    """The decision and its memory, for one process."""
 
     def __init__(
         self,
@@ -54,17 +49,25 @@ class Edge:
         self._rates = RateLimits(limits.tenant_rate, limits.tenant_burst)
         self._random = generator
         self._new_command_id = new_command_id
-        self._now = 0.0
-        self.now_s = 0
+        self._timed = limits.tenant_rate > 0
 
     @property
     def now(self) -> float:
-        """Monotonic seconds."""
-        return self._now
+        """Monotonic seconds; the shell sets it before it resumes anything."""
+        return self.attempts.now
 
     @now.setter
     def now(self, now: float) -> None:
-        self._now = self.attempts.now = now
+        self.attempts.now = now
+
+    @property
+    def now_s(self) -> int:
+        """Wall clock seconds; the shell sets it before it resumes anything."""
+        return self.attempts.now_s
+
+    @now_s.setter
+    def now_s(self, now_s: int) -> None:
+        self.attempts.now_s = now_s
 
     def begin(self, request: EdgeRequest) -> Exchange:
         """Return a new exchange; its flow has not begun."""
@@ -73,14 +76,14 @@ class Edge:
         text = request.headers.get(b"x-deadline-ms")
         if text is not None and text.isdigit() and len(text) <= 9:
             total_s = min(int(text) / 1000, limits.deadline_max_s)
-        x = Exchange(request, self._now, self._now + total_s)
+        now = self.attempts.now
+        x = Exchange(request, now, now + total_s)
         x.flow = self._run(x)
         return x
 
     def refresh(self, *, at_once: bool = False) -> bool:
         """Look for a newer registry; let requests go on whose tenant has moved meanwhile."""
-        self.attempts.now_s = self.now_s
-        if not self.registry.refresh(self._now, at_once=at_once):
+        if not self.registry.refresh(self.attempts.now, at_once=at_once):
             return False
         for tenant in self.parking.tenants():
             route = self.registry.find(tenant)
@@ -93,7 +96,9 @@ class Edge:
     def _run(self, x: Exchange) -> Flow:
         try:
             call = self._admit(x)
-            route = yield from self._locate(call.tenant)
+            route = self.registry.find(call.tenant)
+            if route is None or decide(route, registry_ready=True, asked=True) is not Where.FORWARD:
+                route = yield from self._locate(call.tenant)
         except EdgeRefused as no:
             reply = no.reply
             x.code, x.reason = reply.code, no.reason
@@ -102,7 +107,7 @@ class Edge:
             reply = yield from self._serve(x, call, route)
         reply.headers.append((b"x-request-id", x.request.id.encode()))
         if EXPLAIN in x.request.headers and x.principal and x.principal.may("explain"):
-            age_ms = max(0, self.now_s * 1000 - self.registry.created_ms)
+            age_ms = max(0, self.attempts.now_s * 1000 - self.registry.created_ms)
             reply.headers.append((EXPLAIN, explained(x, rev=self.registry.rev, age_ms=age_ms)))
         return reply
 
@@ -111,7 +116,7 @@ class Edge:
         headers = x.request.headers
         try:
             principal = x.principal = self._authenticator.authenticate(
-                headers.get(b"authorization"), headers.get(b"x-api-key"), self.now_s
+                headers.get(b"authorization"), headers.get(b"x-api-key"), self.attempts.now_s
             )
         except AuthRefused as no:
             raise refused(no.code, no.reason) from None
@@ -121,7 +126,7 @@ class Edge:
         call = read_call(x.request, principal, self._new_command_id, self.limits.request_bytes_max)
         x.call = call
         x.body = call.body
-        if self.limits.tenant_rate and not self._rates.take(call.tenant, self._now):
+        if self._timed and not self._rates.take(call.tenant, self.attempts.now):
             raise refused("rate_limited")
         return call
 
@@ -133,7 +138,7 @@ class Edge:
         """
         registry = self.registry
         route = registry.find(tenant)
-        asked = route is None and registry.is_unknown(tenant, self._now)
+        asked = registry.is_unknown(tenant, self.attempts.now)
         where = decide(route, registry_ready=registry.ready, asked=asked)
         if where is Where.ASK:
             if (yield ASK) is Failure.TIMEOUT:
@@ -155,13 +160,13 @@ class Edge:
                 held = held_since is not None
                 outcome = yield from self.attempts.send(x, call, route, held=held)
                 verdict, epoch = after(outcome, attempt)
-                if verdict is Next.DELIVER and isinstance(outcome, CellAnswer):
+                if verdict is Next.DELIVER and type(outcome) is CellAnswer:
                     return delivered(x, outcome)
                 x.in_doubt = x.in_doubt or leaves_doubt(outcome)
                 if verdict is Next.HOLD and held_since is None:
-                    held_since = self._now
+                    held_since = self.attempts.now
                 if not (yield from self._goes_on(x, verdict, epoch, held_since)):
-                    return given_up(x, verdict, outcome, self._now)
+                    return given_up(x, verdict, outcome, self.attempts.now)
                 found = self.registry.find(call.tenant)
                 where = decide(found, registry_ready=True, asked=True)
                 if where is not Where.FORWARD or found is None:
@@ -170,7 +175,7 @@ class Edge:
                 route = found
         finally:
             if held_since is not None:
-                x.held_s = self._now - held_since
+                x.held_s = self.attempts.now - held_since
                 self.parking.leave(call.tenant, x, served=x.code != "frozen")
 
     def _goes_on(
@@ -192,7 +197,7 @@ class Edge:
             case Next.BEHIND:
                 return (yield from self._pause(x, PAUSE_MAX_S))
             case Next.AGAIN:
-                if not self._retries.spend(self._now):
+                if not self._retries.spend(self.attempts.now):
                     x.shed = True
                     return False
                 x.retries += 1
@@ -203,7 +208,7 @@ class Edge:
 
     def _pause(self, x: Exchange, longest_s: float) -> Generator[Step, Any, bool]:
         """Wait a moment, with jitter; return False if there is no time left for that."""
-        until = self._now + self._random.uniform(PAUSE_MIN_S, longest_s)
+        until = self.attempts.now + self._random.uniform(PAUSE_MIN_S, longest_s)
         if until >= x.deadline:
             return False
         return (yield Wait(until)) is not Failure.TIMEOUT
@@ -211,7 +216,7 @@ class Edge:
     def _hold(self, x: Exchange, route: Route, since: float) -> Generator[Step, Any, bool]:
         """Hold a request whose tenant is frozen; return whether it may be tried once more."""
         end = min(x.deadline, since + HOLD_MAX_S)
-        if self._now >= end:
+        if self.attempts.now >= end:
             return False
         found = self.registry.find(route.tenant)
         if found is not None and found.epoch != route.epoch:
@@ -219,6 +224,6 @@ class Edge:
         place = self.parking.park(route.tenant, route.epoch, x)
         if place == "full":
             return False
-        event = yield Wait(min(end, self._now + PROBE_S) if place == "probe" else end)
+        event = yield Wait(min(end, self.attempts.now + PROBE_S) if place == "probe" else end)
         self.parking.resumed(route.tenant, x)
-        return event is GO or self._now < end
+        return event is GO or self.attempts.now < end

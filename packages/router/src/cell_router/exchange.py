@@ -5,7 +5,6 @@ the Worker and `route_request` differ only in how they do what it asks for.
 """
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from cell_core.domain.ids import is_id
@@ -56,10 +55,11 @@ class CellState:
     """What this process knows of a cell: its places, its breaker, what answers say of it.
 
     Attributes:
+        shown, lines: What answers say of it, as pairs and as they are written.
         pool: The shell's own connections to it.
     """
 
-    __slots__ = ("breaker", "gate", "pool", "record", "shown")
+    __slots__ = ("breaker", "gate", "lines", "pool", "record", "shown")
 
     def __init__(self, record: CellRecord, breaker: Breaker, limits: Limits) -> None:
         self.record = record
@@ -69,16 +69,19 @@ class CellState:
             (b"x-processed-by-cloud", record.cloud.encode()),
             (b"x-cell", record.id.encode()),
         ]
+        self.lines = b"".join(b"%s: %s\r\n" % field for field in self.shown)
         self.pool: Any = None
 
 
-@dataclass(slots=True, eq=False)
 class Exchange:
     """One request on its way.
+
+    What most requests never need stands in the class, so that beginning one costs little.
 
     Attributes:
         started, deadline: Monotonic seconds; the shell resumes the flow with `Failure.TIMEOUT` at
             the deadline, whatever it waits for.
+        flow, call, route, cell, attempt: Each is set by the step of the flow that finds it out.
         target, lines, sent_body: What `SEND` sends: path and query, header lines, body.
         riders: Other commands that are sent along, as a bundle.
         in_doubt: An attempt may have been executed whose answer never came.
@@ -88,16 +91,11 @@ class Exchange:
         shell, carrier, ticket, trace, resent: The shell's own.
     """
 
-    request: EdgeRequest
-    started: float
-    deadline: float
-
-    # Each is set by the step of the flow that finds it out.
-    flow: Flow = field(init=False)
-    call: Call = field(init=False)
-    route: Route = field(init=False)
-    cell: CellState = field(init=False)
-    attempt: Attempt = field(init=False)
+    flow: Flow
+    call: Call
+    route: Route
+    cell: CellState
+    attempt: Attempt
     principal: Principal | None = None
 
     body: bytes = b""
@@ -124,6 +122,11 @@ class Exchange:
     carrier: Any = None
     trace: Any = None
     waker: "Callable[[Exchange, object], None] | None" = None
+
+    def __init__(self, request: EdgeRequest, started: float, deadline: float) -> None:
+        self.request = request
+        self.started = started
+        self.deadline = deadline
 
     def wake(self, event: object) -> None:
         """Resume the flow with `event` if it waits; whoever is first wakes it."""

@@ -28,7 +28,7 @@ PASSED_TO_CLIENT: Final = frozenset({
 })  # fmt: skip
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class EdgeRequest:
     """A whole, well-framed request of a client.
 
@@ -53,12 +53,14 @@ class CellAnswer:
         headers: Those of `PASSED_TO_CLIENT` that were sent.
         body: The whole of it, or its beginning where `stream` brings the rest.
         stream: The shell's own handle on an answer that is longer than the edge holds.
+        lines: `headers` as they are written, where the shell has them at hand.
     """
 
     status: int
     headers: dict[bytes, bytes]
     body: bytes
     stream: object | None = None
+    lines: bytes = b""
 
 
 @dataclass(slots=True)
@@ -67,6 +69,7 @@ class Reply:
 
     Attributes:
         code: The problem's code, or "" for a success; for metrics and the log.
+        lines: Header lines that come before `headers`.
     """
 
     status: int
@@ -74,3 +77,4 @@ class Reply:
     body: bytes
     code: str = ""
     stream: object | None = None
+    lines: bytes = b""

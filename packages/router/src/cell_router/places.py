@@ -30,11 +30,6 @@ class Gate:
         self._waiting: deque[Waiter] = deque()
         self.in_flight = 0
 
-    @property
-    def idle(self) -> bool:
-        """Whether nobody is in and nobody waits."""
-        return not self.in_flight and not self._waiting
-
     def enter(self) -> bool:
         """Take a place if one is free."""
         if self.in_flight >= self._places:

@@ -33,18 +33,22 @@ _GIVEN_UP: Final = {
 
 def delivered(x: Exchange, answer: CellAnswer) -> Reply:
     """Return the cell's answer as the client gets it."""
-    call, headers = x.call, answer.headers
-    named = [*headers.items(), *x.cell.shown]
-    if answer.status == 200 and call.domain:
+    call, headers, status = x.call, answer.headers, answer.status
+    if status == 200 and call.domain:
         epoch, seq = headers.get(b"x-tenant-epoch", b""), headers.get(b"x-tenant-seq", b"")
         if epoch.isdigit() and seq.isdigit():
-            stripe = stripe_of(call.domain, call.stream, x.route.stripes)
+            stripes = x.route.stripes
+            stripe = 0 if stripes == 1 else stripe_of(call.domain, call.stream, stripes)
             x.position = (stripe, int(epoch), int(seq))
+    if status >= 400:
+        x.code = code_of(answer) or "uncoded"
+    if answer.lines:
+        lines, named = answer.lines + x.cell.lines, []
+    else:
+        lines, named = b"", [*headers.items(), *x.cell.shown]
     if call.minted:
         named.append((b"x-command-id", call.minted.encode()))
-    if answer.status >= 400:
-        x.code = code_of(answer) or "uncoded"
-    return Reply(answer.status, named, answer.body, x.code, answer.stream)
+    return Reply(status, named, answer.body, x.code, answer.stream, lines)
 
 
 def given_up(x: Exchange, verdict: Next, outcome: CellAnswer | Failure, now: float) -> Reply:

@@ -77,7 +77,9 @@ class AccessLog:
 
     def wants(self, request_id: str, status: int) -> bool:
         """Say whether a request is logged: the same for one id in every worker and at each hop."""
-        return status >= 400 or zlib.crc32(request_id.encode()) < self._below
+        if status >= 400:
+            return True
+        return self._below > 0 and zlib.crc32(request_id.encode()) < self._below
 
     def record(self, line: Line) -> None:
         """Queue a line that `wants` has asked for."""

@@ -8,7 +8,8 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 
-from cell_router.messages import Reply
+from cell_router.exchange import request_id_of
+from cell_router.messages import EdgeRequest, Reply
 from cell_router.problems import problem
 from cell_router.server.framing import RequestReader, RequestRefused
 
@@ -72,6 +73,8 @@ class ClientConnection(asyncio.Protocol):
                 self._abort()
             return
         reader = self._reader
+        if reader.idle and not self.busy and not self._closing and self._begin_quickly(data):
+            return
         try:
             reader.feed(data)
         except RequestRefused as no:
@@ -197,6 +200,18 @@ class ClientConnection(asyncio.Protocol):
 
     # ── Inside ───────────────────────────────────────────────────────────────
 
+    def _begin_quickly(self, data: bytes) -> bool:
+        """Begin with a request that is whole and usual; say whether `data` was one."""
+        read = self._serving.quick_requests.read(data)
+        if read is None:
+            return False
+        method, url, headers, body = read
+        path, _, query = url.partition(b"?")
+        request_id = request_id_of(headers.get(b"x-request-id"), self._serving.new_id)
+        self._keep_alive_asked = self.busy = True
+        self._serving.begin(EdgeRequest(method, path, query, headers, body, request_id), self)
+        return True
+
     def _next(self) -> None:
         request, self._keep_alive_asked = self._reader.complete.popleft()
         self.busy = True
@@ -275,13 +290,7 @@ class ClientConnection(asyncio.Protocol):
             self._transport.abort()
 
     def _head(self, reply: Reply, closes: bool, framing: bytes) -> bytes:  # noqa: FBT001 - hot path
-        fields = b"".join([b"%s: %s\r\n" % field for field in reply.headers])
-        return b"".join(
-            (
-                _STATUS.get(reply.status) or b"HTTP/1.1 %d Status\r\n" % reply.status,
-                fields,
-                self._serving.date_line,
-                framing,
-                b"connection: close\r\n\r\n" if closes else b"\r\n",
-            )
-        )
+        status = _STATUS.get(reply.status) or b"HTTP/1.1 %d Status\r\n" % reply.status
+        fields = [b"%s: %s\r\n" % field for field in reply.headers]
+        end = b"connection: close\r\n\r\n" if closes else b"\r\n"
+        return b"".join((status, reply.lines, *fields, self._serving.date_line, framing, end))

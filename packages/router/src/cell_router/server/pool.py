@@ -11,6 +11,7 @@ from cell_router.exchange import Exchange
 from cell_router.limits import Limits
 from cell_router.messages import CellAnswer
 from cell_router.server.addresses import AddressRefused, CheckedAddresses
+from cell_router.server.quick import QuickAnswers
 from cell_router.server.upstream import UpstreamConnection
 
 Resume = Callable[[Exchange, CellAnswer | Failure], None]
@@ -40,6 +41,7 @@ class Pool:
         self._idle: list[UpstreamConnection] = []
         self._all: set[UpstreamConnection] = set()
         self._waiting: deque[Exchange] = deque()
+        self.quick_answers = QuickAnswers()
         self._connecting: set[asyncio.Task[None]] = set()
         self._closed = False
         self.opened = 0

@@ -19,6 +19,7 @@ from cell_router.messages import CellAnswer, EdgeRequest, Reply
 from cell_router.problems import problem
 from cell_router.server.client import ClientConnection
 from cell_router.server.pool import Pool
+from cell_router.server.quick import QuickRequests
 from cell_router.server.upstream import Stream
 
 TICK_S: Final = 0.02
@@ -64,8 +65,10 @@ class Serving:
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.edge = edge
+        self._attempts = edge.attempts
         self.limits = edge.limits
         self.new_id = new_id
+        self.quick_requests = QuickRequests(edge.limits.request_bytes_max)
         self.date_line = b""
         self.clients: set[ClientConnection] = set()
         self.active: set[Exchange] = set()
@@ -96,9 +99,8 @@ class Serving:
 
     def begin(self, request: EdgeRequest, client: ClientConnection) -> None:
         """Serve a request."""
-        edge = self.edge
-        edge.now = self.loop.time()
-        x = edge.begin(request)
+        self._attempts.now = self.loop.time()
+        x = self.edge.begin(request)
         x.shell = client
         x.waker = self._wake
         self.active.add(x)
@@ -126,8 +128,8 @@ class Serving:
 
     def resume(self, x: Exchange, outcome: CellAnswer | Failure) -> None:
         """Go on with what came of sending `x`."""
-        self.edge.now = self.loop.time()
-        self._observer.attempted(x, outcome, self.edge.now)
+        now = self._attempts.now = self.loop.time()
+        self._observer.attempted(x, outcome, now)
         self._step(x, outcome)
 
     def _wake(self, x: Exchange, event: object) -> None:
@@ -136,21 +138,20 @@ class Serving:
             self.loop.call_soon(self._run_ready)
 
     def _run_ready(self) -> None:
-        self.edge.now = self.loop.time()
-        self._run()
+        self._attempts.now = self.loop.time()
+        if self._ready and not self._is_stepping:
+            self._step(*self._ready.popleft())
 
     def _step(self, x: Exchange, event: object) -> None:
         """Resume one flow, and those that it wakes."""
-        self._ready.append((x, event))
-        if not self._is_stepping:
-            self._run()
-
-    def _run(self) -> None:
+        if self._is_stepping:
+            self._ready.append((x, event))
+            return
         self._is_stepping = True
-        ready = self._ready
         try:
-            while ready:
-                self._advance(*ready.popleft())
+            self._advance(x, event)
+            while self._ready:
+                self._advance(*self._ready.popleft())
         finally:
             self._is_stepping = False
 
@@ -165,7 +166,10 @@ class Serving:
             self._finish(x, problem("internal"))
             return
         if step is SEND:
-            self._pool(x).send(x)
+            pool = x.cell.pool
+            if pool is None:
+                pool = self._pool(x)
+            pool.send(x)
         elif isinstance(step, Wait):
             x.parked = True
             x.ticket += 1
@@ -183,9 +187,10 @@ class Serving:
     def _finish(self, x: Exchange, reply: Reply) -> None:
         self.active.discard(x)
         x.waker = None
-        self._observer.finished(x, reply, self.edge.now)
+        now = self._attempts.now
+        self._observer.finished(x, reply, now)
         if isinstance(reply.stream, Stream):
-            self._streams[reply.stream] = self.edge.now + self.limits.deadline_max_s
+            self._streams[reply.stream] = now + self.limits.deadline_max_s
         client: ClientConnection = x.shell
         client.reply(x, reply)
 

@@ -95,6 +95,15 @@ class UpstreamConnection(asyncio.Protocol):
         if self.x is None and self._stream is None:
             self.close()  # Nobody has asked anything.
             return
+        x = self.x
+        if x is not None and not self._received:
+            answer = self._pool.quick_answers.read(data)
+            if answer is not None:
+                self.x = None
+                self._used = True
+                self._pool.release(self)
+                self._pool.answered(x, answer)
+                return
         self._received = True
         try:
             self._parser.feed_data(data)
