@@ -5,6 +5,7 @@ built for Pyodide. It never resolves versions; the same inputs give the same fil
 """
 
 import ast
+import fcntl
 import gzip
 import hashlib
 import subprocess
@@ -15,11 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from tools import contents
+from tools import bundle, contents
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SOURCES: Final = ROOT / "packages" / "router" / "worker"
 LOCK: Final = ROOT / "requirements" / "cloudflare_worker.txt"
+PIP_LOCK: Final = ROOT / "requirements" / "pip.txt"
 OUTPUT: Final = ROOT / "dist" / "worker"
 SIZE_MB_MAX: Final = 3
 """Compressed: what Cloudflare takes on its free plan."""
@@ -70,9 +72,9 @@ def build(output: Path) -> None:
         stage.rename(output)
 
 
-def compressed_bytes(bundle: Path) -> int:
-    """Return the size of the bundle's files, each compressed."""
-    files = (path for path in bundle.rglob("*") if path.is_file())
+def compressed_bytes(folder: Path) -> int:
+    """Return the size of the files in `folder`, each compressed."""
+    files = (path for path in folder.rglob("*") if path.is_file())
     return sum(len(gzip.compress(path.read_bytes(), mtime=0)) for path in files)
 
 
@@ -94,21 +96,27 @@ def wheels() -> list[Path]:
     """Return the locked wheels for Pyodide, downloading them once for each lock."""
     digest = hashlib.sha256(LOCK.read_bytes() + PLATFORM.encode()).hexdigest()[:16]
     folder = ROOT / "build" / "cloudflare_worker" / digest
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as draft:
-            _download(Path(draft, "wheels"))
-            Path(draft, "wheels").rename(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # Test workers share one download.
+        if not folder.exists():
+            with tempfile.TemporaryDirectory(dir=folder.parent) as draft:
+                _download(Path(draft, "wheels"))
+                Path(draft, "wheels").rename(folder)
     return sorted(folder.glob("*.whl"))
 
 
 def _download(folder: Path) -> None:
-    # The other installer cannot be told to install for this platform yet.
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+    # uv cannot be told to install for this platform yet, and .venv has no pip.
+    pip = folder.parent / "pip"
+    tool = [bundle.find_uv(), "pip", "install", "--quiet", "--python", sys.executable]
+    tool += ["--require-hashes", "--requirements", str(PIP_LOCK), "--target", str(pip)]
+    subprocess.run(tool, check=True)
+    command = [sys.executable, str(pip / "pip"), "download", "--quiet", "--no-deps"]
     command += ["--only-binary", ":all:", "--platform", PLATFORM, "--python-version", PYTHON]
     command += ["--implementation", "cp", "--abi", f"cp{PYTHON.replace('.', '')}"]
-    command += ["--disable-pip-version-check", "--requirement", str(LOCK), "--dest", str(folder)]
-    subprocess.run(command, check=True)
+    command += ["--disable-pip-version-check", "--require-hashes", "--requirement", str(LOCK)]
+    subprocess.run([*command, "--dest", str(folder)], check=True)
 
 
 def _imported(source: Path) -> Iterator[str]:

@@ -180,7 +180,7 @@ def test_a_cell_that_never_answers_ends_with_the_deadline_in_doubt(worker, edge)
     reply = _send(worker, edge, lambda _request: Silent(), headers=headers)
 
     assert (reply.status, reply.json["code"]) == (504, "outcome_unknown")
-    assert reply.took_ms < 2000
+    assert len(reply.sent) == 1
 
 
 def test_an_answer_larger_than_6_mib_is_refused(worker, edge):
