@@ -1,5 +1,7 @@
 """Build the deployable zips: exactly the locked dependencies, our code, and an entry point.
 
+The cells' go to their clouds as they are; the router's is unpacked where it runs.
+
 The same inputs give the same bytes, so that a deployment happens only when something changed. It
 never resolves versions, and never ships a file of the other cloud.
 """
@@ -8,13 +10,15 @@ import argparse
 import fcntl
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -30,44 +34,88 @@ class Deployable:
     """One zip, and what goes into it.
 
     Attributes:
-        name: The zip's name, and its lock's: `requirements/<name>.txt`.
+        name: The zip's name.
+        lock: The name of its lock, `requirements/<lock>.txt`.
         packages: Folders below `packages/` whose `src/` is shipped.
+        unreached: How modules of ours begin that are in them and that it never imports.
         entry_files: Files for the zip's root, relative to the repository.
-        entry_module: What the cloud imports.
-        libraries: The folder inside the zip where that cloud looks for libraries.
+        entry_module: What the cloud imports, or for `__main__` what Python runs.
+        started: Modules that every start imports, for measuring it.
+        libraries: The folder inside the zip where libraries lie.
         size_mb_max: The build fails above it: a larger zip is a slower cold start.
+        platform: Where it runs, unless that is where the clouds' functions run.
     """
 
     name: str
+    lock: str
     packages: tuple[str, ...]
     entry_files: tuple[str, ...]
     entry_module: str
+    started: tuple[str, ...]
     libraries: PurePosixPath
     size_mb_max: int
+    unreached: tuple[str, ...] = ()
+    platform: str | None = None
+
+    @property
+    def lock_path(self) -> Path:
+        """The lock file."""
+        return ROOT / "requirements" / f"{self.lock}.txt"
 
 
-DEPLOYABLES: Final = (
+_REGISTRY: Final = ("cell_core/wire/registry",)  # The edge's; a cell never learns who lives where.
+CELLS: Final = (
     Deployable(
         name="aws_worker",
+        lock="aws_worker",
         packages=("core", "adapters_aws"),
+        unreached=_REGISTRY,
         entry_files=("packages/adapters_aws/worker.py", "LICENSE"),
         entry_module="worker",
+        started=("worker",),
         libraries=PurePosixPath(),
         size_mb_max=25,
     ),
     Deployable(
         name="azure_worker",
+        lock="azure_worker",
         packages=("core", "adapters_azure"),
+        unreached=_REGISTRY,
         entry_files=(
             "packages/adapters_azure/function_app.py",
             "packages/adapters_azure/host.json",
             "LICENSE",
         ),
         entry_module="function_app",
+        started=("function_app",),
         libraries=PurePosixPath(".python_packages/lib/site-packages"),
         size_mb_max=10,  # Of which 6.9 are the two compiled libraries, cryptography and pydantic.
     ),
 )
+ROUTER: Final = Deployable(
+    name="router",
+    lock="router",
+    packages=("core", "router"),
+    # Of core it knows the wire format and identifiers only (see the contract `router-neutral`), and
+    # the other shell is dist/worker's.
+    unreached=(
+        *(
+            f"cell_core/{part}"
+            for part in ("app", "domains", "memory", "schema", "service", "system")
+        ),
+        "cell_router/shell_worker",
+    ),
+    entry_files=("packages/router/deploy/__main__.py", "LICENSE"),
+    entry_module="__main__",
+    # Those of a worker; the supervisor's are on top of a few of them.
+    started=("cell_router.cli", "cell_router.bootstrap", "cell_router.server.worker_process"),
+    libraries=PurePosixPath("lib"),
+    size_mb_max=25,
+)
+ROUTER_ARM: Final = replace(
+    ROUTER, name="router_aarch64", platform="aarch64-manylinux_2_28", size_mb_max=25
+)
+DEPLOYABLES: Final = (*CELLS, ROUTER, ROUTER_ARM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +133,10 @@ class Target:
     platform: str
     interpreter: str | None
     uv: str
+
+    def platform_of(self, deployable: Deployable) -> str:
+        """Return the platform that `deployable` is built for."""
+        return deployable.platform or self.platform
 
 
 def main() -> int:
@@ -159,11 +211,11 @@ def is_current(output: Path, wanted: str) -> bool:
 
 def digest(deployable: Deployable, target: Target) -> str:
     """Return a digest of everything that a build reads."""
-    inputs = [ROOT / "requirements" / f"{deployable.name}.txt", *ROOT.glob("tools/*.py")]
+    inputs = [deployable.lock_path, *ROOT.glob("tools/*.py")]
     inputs += [ROOT / name for name in deployable.entry_files]
-    inputs += [path for package in deployable.packages for path in _sources(package)]
+    inputs += [path for path, _ in _ours(deployable)]
     compiled = "compiled" if target.interpreter else "sources only"
-    total = hashlib.sha256(f"{target.python} {target.platform} {compiled}".encode())
+    total = hashlib.sha256(f"{target.python} {target.platform_of(deployable)} {compiled}".encode())
     for path in sorted(inputs):
         total.update(path.relative_to(ROOT).as_posix().encode())
         total.update(hashlib.sha256(path.read_bytes()).digest())
@@ -195,11 +247,12 @@ def build(deployable: Deployable, target: Target, output: Path) -> None:
 
 def _install_locked(deployable: Deployable, target: Target, libraries: Path) -> None:
     """Install the lock into `libraries` and remove what is not shipped."""
-    lock = ROOT / "requirements" / f"{deployable.name}.txt"
     command = [target.uv, "pip", "install", "--quiet", "--target", str(libraries), "--no-deps"]
     command += ["--python", sys.executable]
-    command += ["--python-version", target.python, "--python-platform", target.platform]
-    command += ["--only-binary", ":all:", "--require-hashes", "--requirements", str(lock)]
+    command += ["--python-version", target.python]
+    command += ["--python-platform", target.platform_of(deployable)]
+    command += ["--only-binary", ":all:", "--require-hashes"]
+    command += ["--requirements", str(deployable.lock_path)]
     _run(command)
     for path in sorted(libraries.rglob("*")):
         if path.is_file() and not contents.belongs(PurePosixPath(path.relative_to(libraries))):
@@ -211,10 +264,19 @@ def _install_locked(deployable: Deployable, target: Target, libraries: Path) -> 
 
 
 def _copy_ours(deployable: Deployable, stage: Path) -> None:
+    for source, place in _ours(deployable):
+        _copy(source, stage / deployable.libraries / place)
+
+
+def _ours(deployable: Deployable) -> Iterator[tuple[Path, str]]:
+    """Yield each file of ours that is shipped, and its place in the folder of libraries."""
     for package in deployable.packages:
         src = ROOT / "packages" / package / "src"
-        for path in _sources(package):
-            _copy(path, stage / deployable.libraries / path.relative_to(src))
+        for path in sorted(src.rglob("*")):
+            place = path.relative_to(src).as_posix()
+            cached = "__pycache__" in path.parts
+            if path.is_file() and not cached and not place.startswith(deployable.unreached):
+                yield path, place
 
 
 def _copy(source: Path, destination: Path) -> None:
@@ -222,11 +284,6 @@ def _copy(source: Path, destination: Path) -> None:
     # A library's file may be a link into the installer's cache: fail rather than write through it.
     with destination.open("xb") as new:
         new.write(source.read_bytes())
-
-
-def _sources(package: str) -> list[Path]:
-    found = (ROOT / "packages" / package / "src").rglob("*")
-    return [path for path in found if path.is_file() and "__pycache__" not in path.parts]
 
 
 def _precompile(interpreter: str, stage: Path, *, optimize: int, where: str = "instead") -> None:
@@ -252,13 +309,17 @@ def _build_and_report(deployable: Deployable, target: Target) -> bool:
     output = ensure(deployable, target)
     size_mb = output.stat().st_size / _MB
     print(f"{output.relative_to(ROOT)}: {size_mb:.1f} of {deployable.size_mb_max} MB", end="")
-    if target.interpreter:
+    if target.interpreter and _runs_here(deployable, target):
         phrase = cold_start.report(
-            output, target.interpreter, deployable.entry_module, str(deployable.libraries)
+            output, target.interpreter, deployable.started, str(deployable.libraries)
         )
         print(f", {phrase}", end="")
     print(f", Python {target.python}")
     return size_mb <= deployable.size_mb_max
+
+
+def _runs_here(deployable: Deployable, target: Target) -> bool:
+    return target.platform_of(deployable).partition("-")[0] == platform.machine()
 
 
 def _run(command: list[str], environment: dict[str, str] | None = None) -> None:

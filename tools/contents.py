@@ -26,7 +26,9 @@ _DROPPED_NAMES: Final = {
 _DROPPED_SUFFIXES: Final = {
     ".c": "source of a compiled extension",
     ".h": "source of a compiled extension",
+    ".pxd": "source of a compiled extension",
     ".pyi": "for type checkers",
+    ".pyx": "source of a compiled extension",
 }
 # The AWS SDK ships the descriptions of 400 services; a cell calls these.
 _SERVICES_KEPT: Final = {

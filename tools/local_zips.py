@@ -5,14 +5,14 @@ The local world runs the zips under its own interpreter, which need not be the c
 
 import sys
 
-from tools.bundle import DEPLOYABLES, ensure, find_uv, target_for
+from tools.bundle import CELLS, ensure, find_uv, target_for
 
 
 def main() -> None:
     """Print `--aws-zip PATH --azure-zip PATH`."""
     target = target_for(f"{sys.version_info.major}.{sys.version_info.minor}", uv=find_uv())
     options = []
-    for deployable in DEPLOYABLES:
+    for deployable in CELLS:
         print(f"building {deployable.name}.zip unless it is current", file=sys.stderr)
         options += [f"--{deployable.name.partition('_')[0]}-zip", str(ensure(deployable, target))]
     print(*options)

@@ -67,7 +67,7 @@ class Built:
         return done.stdout
 
 
-@pytest.fixture(scope="session", params=bundle.DEPLOYABLES, ids=lambda each: each.name)
+@pytest.fixture(scope="session", params=(*bundle.CELLS, bundle.ROUTER), ids=lambda each: each.name)
 def built(request, tmp_path_factory):
     deployable = request.param
     version = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -11,6 +11,8 @@ from tools import bundle
 # One worker makes what these tests share.
 pytestmark = pytest.mark.xdist_group("bundle")
 
+cells = pytest.mark.parametrize("built", bundle.CELLS, indirect=True, ids=lambda each: each.name)
+
 # Never needed to answer a request, and each costs a cold start tens of milliseconds of CPU.
 _HEAVY = {
     "aws_worker": ["aws_xray_sdk", "aws_lambda_powertools.event_handler", "boto3.s3"],
@@ -90,12 +92,14 @@ def service():
     server.server_close()
 
 
+@cells
 def test_it_imports_with_the_network_unplugged_and_compiles_nothing(built):
     printed = built.run(f"import {built.deployable.entry_module}; print('imported')")
 
     assert printed == "imported\n"
 
 
+@cells
 def test_importing_it_loads_no_module_that_a_request_does_not_need(built):
     module = built.deployable.entry_module
 
@@ -104,19 +108,21 @@ def test_importing_it_loads_no_module_that_a_request_does_not_need(built):
     assert [name for name in _HEAVY[built.deployable.name] if name in loaded] == []
 
 
+@cells
 def test_with_its_database_down_it_answers_503_rather_than_crash(built):
     printed = built.run(_ASK[built.deployable.name], env=_NOWHERE)
 
     assert printed.splitlines()[-1] == "503"
 
 
+@cells
 def test_core_imports_from_the_zip_alone(built):
     printed = built.run("import cell_core, pydantic, jwt; print(cell_core.__file__)")
 
     assert printed.strip().startswith(str(built.libraries))
 
 
-@pytest.mark.parametrize("built", bundle.DEPLOYABLES[:1], indirect=True, ids=["aws_worker"])
+@pytest.mark.parametrize("built", bundle.CELLS[:1], indirect=True, ids=["aws_worker"])
 def test_the_services_that_were_kept_still_work(built, service):
     url, seen = service
 
@@ -141,7 +147,7 @@ print(session.create_client("sts", region_name="eu-west-1").meta.endpoint_url)
     ]
 
 
-@pytest.mark.parametrize("built", bundle.DEPLOYABLES[1:], indirect=True, ids=["azure_worker"])
+@pytest.mark.parametrize("built", bundle.CELLS[1:], indirect=True, ids=["azure_worker"])
 def test_the_azure_libraries_import_from_the_zip_alone(built):
     printed = built.run("""
 import azure.cosmos, azure.functions, azure.identity
@@ -151,5 +157,6 @@ print(azure.cosmos.CosmosClient.__name__, azure.identity.ManagedIdentityCredenti
     assert printed == "CosmosClient ManagedIdentityCredential\n"
 
 
+@cells
 def test_what_is_loaded_late_is_there(built):
     assert built.run(_LATE[built.deployable.name]).strip().endswith("loaded")

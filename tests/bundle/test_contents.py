@@ -16,6 +16,7 @@ pytestmark = pytest.mark.xdist_group("bundle")
 _OTHER_CLOUD = {
     "aws_worker": re.compile(r"azure|msal|cell_adapters_azure|function_app"),
     "azure_worker": re.compile(r"boto|aws|s3transfer|cell_adapters_aws|worker\.py"),
+    "router": re.compile(r"boto|aws|s3transfer|azure|msal|cell_adapters"),
 }
 _NOT_COMPARED = (
     0b01  # A compiled file's flags: made from a hash, and not checked against its source.
@@ -31,7 +32,7 @@ def test_it_holds_exactly_the_locked_libraries(built):
         "python_version": built.target.python,
         "python_full_version": f"{built.target.python}.0",
     }
-    lock = bundle.ROOT / "requirements" / f"{built.deployable.name}.txt"
+    lock = built.deployable.lock_path
     wanted = {
         (name, version)
         for (name, marker), version in locks.pins(lock.read_text()).items()
@@ -50,6 +51,12 @@ def test_it_holds_nothing_of_the_other_cloud(built):
     tops = {path.name for path in (*built.folder.iterdir(), *built.libraries.iterdir())}
 
     assert not [name for name in tops if _OTHER_CLOUD[built.deployable.name].match(name)]
+
+
+def test_it_holds_no_module_of_ours_that_it_never_imports(built):
+    ours = [path.relative_to(built.libraries).as_posix() for path in built.libraries.rglob("*.pyc")]
+
+    assert not [name for name in ours if name.startswith(built.deployable.unreached)]
 
 
 def test_it_holds_no_tests_no_commands_and_nothing_of_the_local_world(built):

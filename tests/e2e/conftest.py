@@ -8,6 +8,7 @@ import pytest
 
 from cell_devstack.world import AWS, AZURE, LocalCell, World, Zips
 from tests.e2e.caller import Caller
+from tests.e2e.edge import Edge, Resident, edge_before
 from tools import bundle
 
 _NUMBERS = itertools.count(1)
@@ -17,7 +18,7 @@ _NUMBERS = itertools.count(1)
 def zips() -> Zips:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     target = bundle.target_for(version, uv=bundle.find_uv())
-    paths = {each.name: bundle.ensure(each, target) for each in bundle.DEPLOYABLES}
+    paths = {each.name: bundle.ensure(each, target) for each in bundle.CELLS}
     return Zips(aws=paths["aws_worker"], azure=paths["azure_worker"])
 
 
@@ -62,3 +63,37 @@ def is_commit(cell: LocalCell) -> bytes:
         AWS: rb"(?i)x-amz-target: DynamoDB_20120810\.TransactWriteItems",
         AZURE: rb"(?i)x-ms-cosmos-is-batch-request",
     }[cell.id]
+
+
+@pytest.fixture(scope="module")
+def edge(zips: Zips) -> Iterator[Edge]:
+    with edge_before(zips) as started:
+        yield started
+
+
+@pytest.fixture(params=[AWS, AZURE])
+def home(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def new_resident(edge: Edge) -> Iterator[Callable[[str], Resident]]:
+    """Return tenants behind the edge; whatever a test broke is whole again afterwards.
+
+    After every test, nothing that was ever sent may have gone to another tenant's or a guessed
+    cell.
+    """
+    yield lambda name: Resident(edge, f"T-{next(_NUMBERS)}", name)
+    for name, cell in edge.world.cells.items():
+        edge.proxies[name].clear()
+        cell.client.close()
+        cell.link.clear()
+        cell.host.restore()
+    edge.client.close()
+    assert any(recorder.sent for recorder in edge.recorders.values())
+    assert edge.illegitimate() == []
+
+
+@pytest.fixture
+def resident(new_resident: Callable[[str], Resident], home: str) -> Resident:
+    return new_resident(home)

@@ -26,7 +26,10 @@ def main(arguments: list[str]) -> None:
     if program in lent:  # What is on the import path must not shadow the program itself.
         sys.meta_path.insert(0, LentPackages({program: lent[program]}))
     sys.argv = [plan["module"], *module_arguments]
-    runpy.run_module(plan["module"], run_name="__main__", alter_sys=True)
+    if os.sep in plan["module"]:
+        runpy.run_path(plan["module"], run_name="__main__")
+    else:
+        runpy.run_module(plan["module"], run_name="__main__", alter_sys=True)
 
 
 def die_with_parent(leash_fd: int) -> None:

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -55,20 +55,30 @@ class LocalRouter:
     Attributes:
         url, admin_url: Where clients and operators connect.
         api_key: May do everything for every tenant, and ask for explanations.
+        rev: Of the registry that was published last.
     """
 
     def __init__(
-        self, folder: Path, grant_key: str, settings: RouterSettings | None = None
+        self,
+        folder: Path,
+        grant_key: str,
+        settings: RouterSettings | None = None,
+        *,
+        program: PythonProgram | None = None,
     ) -> None:
-        """Write its files into `folder`; `grant_key` is the edge's private JWK."""
+        """Write its files into `folder`; `grant_key` is the edge's private JWK.
+
+        `program` is what runs instead of this interpreter's `cell_router`, such as a bundle.
+        """
         self.folder = folder
+        self._program = program or PythonProgram(module="cell_router", site_packages=True)
         self.settings = settings or RouterSettings()
         self._ports = HeldPort(0), HeldPort(0)
         self.port, self.admin_port = (held.port for held in self._ports)
         self.url = f"http://127.0.0.1:{self.port}"
         self.admin_url = f"http://127.0.0.1:{self.admin_port}"
         self.log_path = folder / "router.log"
-        self._rev = 0
+        self.rev = 0
         self._process: ChildProcess | None = None
         self._keys = KeyFile(1, [])
         self._signer = RegistrySigner(key := new_private_jwk(_REGISTRY_KID))
@@ -122,10 +132,10 @@ class LocalRouter:
         rev: int | None = None,
     ) -> None:
         """Write the whole registry; a running router takes it within `poll_s`."""
-        self._rev = self._rev + 1 if rev is None else rev
+        self.rev = self.rev + 1 if rev is None else rev
         write_snapshot(
             self.folder / "registry.snapshot",
-            rev=self._rev,
+            rev=self.rev,
             created_ms=_now_ms(),
             cells=cells,
             groups=groups,
@@ -139,11 +149,7 @@ class LocalRouter:
             return
         for held in self._ports:
             held.release()
-        program = PythonProgram(
-            module="cell_router",
-            arguments=("serve", "--config", str(self.config_path)),
-            site_packages=True,
-        )
+        program = replace(self._program, arguments=("serve", "--config", str(self.config_path)))
         env = {"PATH": os.defpath, "HOME": str(self.folder)}
         process = ChildProcess(program, env=env, cwd=self.folder, log_path=self.log_path)
         try:

@@ -40,7 +40,7 @@ class PythonProgram:
     """A module to run as a program, and all it may import beside the standard library.
 
     Attributes:
-        module: Name of the module, run as `__main__`.
+        module: Name of the module, run as `__main__`; or path of a folder with a `__main__.py`.
         arguments: What the module finds in `sys.argv[1:]`.
         python: The interpreter; it ignores `PYTHON*` variables and the user's site folder.
         site_packages: Whether the interpreter's own packages can be imported.

@@ -138,7 +138,8 @@ def _keeper(config: Config, store: LmdbStore, machine: Machine) -> RegistryKeepe
 def _command(path: Path, machine: Machine) -> Callable[[WorkerSpec], Sequence[str]]:
     def command(spec: WorkerSpec) -> Sequence[str]:
         return [
-            machine.python, "-m", "cell_router", "worker",
+            machine.python, "-P",  # Nothing is imported from the folder that it was started in.
+            "-m", "cell_router", "worker",
             "--config", str(path.absolute()),
             "--slot", str(spec.slot),
             "--generation", str(spec.generation),
