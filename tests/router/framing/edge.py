@@ -120,7 +120,7 @@ class RunningEdge:
 
         edge = Edge(
             registry=_registry(self._upstream_port),
-            authenticator=_OneKey(),  # type: ignore[arg-type]
+            authenticator=_OneKey(),
             grants=GrantBook(GrantSigner(_key(), issuer="edge"), new_id),
             limits=self._limits,
             generator=random.Random(1),

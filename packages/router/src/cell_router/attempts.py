@@ -173,7 +173,7 @@ class Attempts:
             x.sent_body = bundle_of([x.body, *[rider.body for rider in riders]])
             x.bundled = len(riders) + 1
             for rider in riders:
-                rider.cell, rider.bundled = x.cell, x.bundled
+                rider.cell, rider.bundled, rider.sent_at = x.cell, x.bundled, self.now
                 rider.attempts += 1
         else:
             x.target = x.call.target

@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator
 from typing import Any, Final
 
 from cell_router.attempts import Attempts
-from cell_router.auth.authenticator import Authenticator
 from cell_router.auth.refused import AuthRefused
 from cell_router.budget import RateLimits, RetryBudget
 from cell_router.decide import Attempt, Failure, Next, Where, after, decide, leaves_doubt
@@ -17,6 +16,7 @@ from cell_router.grants import GrantBook
 from cell_router.limits import HOLD_MAX_S, PROBE_S, Limits
 from cell_router.messages import CellAnswer, EdgeRequest
 from cell_router.places import GO, Parking
+from cell_router.ports import Credentials
 from cell_router.problems import EdgeRefused, problem, refused
 from cell_router.registry import Registry, Route
 from cell_router.replies import EXPLAIN, NOWHERE, delivered, explained, given_up
@@ -34,7 +34,7 @@ class Edge:
         self,
         *,
         registry: Registry,
-        authenticator: Authenticator,
+        authenticator: Credentials,
         grants: GrantBook,
         limits: Limits,
         generator: "random.Random",
@@ -195,7 +195,7 @@ class Edge:
             case Next.HOLD if held_since is not None:
                 return (yield from self._hold(x, route, held_since))
             case Next.BEHIND:
-                return (yield from self._pause(x, PAUSE_MAX_S))
+                return (yield from self._pause(x, PAUSE_MAX_S, self._spare_s(x)))
             case Next.AGAIN:
                 if not self._retries.spend(self.attempts.now):
                     x.shed = True
@@ -206,16 +206,25 @@ class Edge:
             case _:
                 return False
 
-    def _pause(self, x: Exchange, longest_s: float) -> Generator[Step, Any, bool]:
-        """Wait a moment, with jitter; return False if there is no time left for that."""
+    def _spare_s(self, x: Exchange) -> float:
+        """Return how long one more attempt may take, as the last one did and that again.
+
+        One that is cut off by the deadline would turn a certain no into an unknown outcome.
+        """
+        return 2 * (self.attempts.now - x.sent_at)
+
+    def _pause(
+        self, x: Exchange, longest_s: float, spare_s: float = 0.0
+    ) -> Generator[Step, Any, bool]:
+        """Wait a moment, with jitter; return False if no time is left for that and `spare_s`."""
         until = self.attempts.now + self._random.uniform(PAUSE_MIN_S, longest_s)
-        if until >= x.deadline:
+        if until + spare_s >= x.deadline:
             return False
         return (yield Wait(until)) is not Failure.TIMEOUT
 
     def _hold(self, x: Exchange, route: Route, since: float) -> Generator[Step, Any, bool]:
         """Hold a request whose tenant is frozen; return whether it may be tried once more."""
-        end = min(x.deadline, since + HOLD_MAX_S)
+        end = min(x.deadline - self._spare_s(x), since + HOLD_MAX_S)
         if self.attempts.now >= end:
             return False
         found = self.registry.find(route.tenant)

@@ -70,6 +70,7 @@ class Reply:
     Attributes:
         code: The problem's code, or "" for a success; for metrics and the log.
         lines: Header lines that come before `headers`.
+        title: What happened, in words, where the edge answers itself.
     """
 
     status: int
@@ -78,3 +79,4 @@ class Reply:
     code: str = ""
     stream: object | None = None
     lines: bytes = b""
+    title: str = ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cell_core.wire.registry import CellRecord, Change, GroupRecord
+from cell_router.auth.principal import Principal
 
 
 class SourceUnavailable(Exception):
@@ -65,6 +66,19 @@ class RegistryStore(RegistryView, Protocol):
         """Apply `changes` up to `rev`, at once; no tenant and no group goes back in epoch."""
 
 
+class Credentials(Protocol):
+    """Says who sends a request, without waiting for anything."""
+
+    def authenticate(
+        self, authorization: bytes | None, api_key: bytes | None, now_s: int
+    ) -> Principal:
+        """Return whom the values of `Authorization` and `X-Api-Key` speak for.
+
+        Raises:
+            AuthRefused: With the code of the answer.
+        """
+
+
 class RegistrySource(Protocol):
     """Where the registry comes from. Blocking; used by the synchronising thread only.
 
@@ -78,7 +92,8 @@ class RegistrySource(Protocol):
     def changes(self, after: int, wait_s: float) -> bytes | None:
         """Return a batch of changes behind rev `after`, waiting up to `wait_s` for one.
 
-        None means that this source has no feed; its snapshot is polled then.
+        None means that this source has no feed; its snapshot is polled then. Empty bytes mean
+        that nothing has changed meanwhile.
 
         Raises:
             SourceGone: The feed begins behind `after`.

@@ -55,7 +55,7 @@ PROBLEMS: Final[Mapping[str, tuple[int, str, str, bool]]] = {
     "not_implemented": (501, "Not implemented", "This method or coding is not supported.", False),
     "upstream_invalid": (
         502, "Cell answered nonsense",
-        "The cell's answer was refused. A command may have been done: send it again with the same command_id.", True,
+        "The cell's answer was refused. A command may have been done: send it again.", True,
     ),
     "cell_refused": (
         502, "Cell refused the edge",
@@ -120,7 +120,7 @@ def problem(
         named.append((b"retry-after", b"%d" % max(1, retry_after_s)))
     if status == 401:
         named.append((b"www-authenticate", b'Bearer realm="cells"'))
-    return Reply(status, named, body, code)
+    return Reply(status, named, body, code, title=title)
 
 
 class EdgeRefused(Exception):

@@ -14,7 +14,6 @@ from cell_router.problems import problem
 from cell_router.server.framing import RequestReader, RequestRefused
 
 if TYPE_CHECKING:
-    from cell_router.exchange import Exchange
     from cell_router.server.serving import Serving
     from cell_router.server.upstream import Stream
 
@@ -73,13 +72,17 @@ class ClientConnection(asyncio.Protocol):
                 self._abort()
             return
         reader = self._reader
-        if reader.idle and not self.busy and not self._closing and self._begin_quickly(data):
+        if reader.idle and not self.busy and self._begin_quickly(data):
             return
         try:
             reader.feed(data)
         except RequestRefused as no:
             self._closing = True
             self._refusal = no.code
+        self._react(reader)
+
+    def _react(self, reader: RequestReader) -> None:
+        """Do what the bytes that have arrived ask for."""
         if reader.waits_for_continue and self._transport is not None:
             self._transport.write(_CONTINUE)
             reader.waits_for_continue = False
@@ -125,7 +128,7 @@ class ClientConnection(asyncio.Protocol):
 
     # ── What the serving loop calls ──────────────────────────────────────────
 
-    def reply(self, x: "Exchange", reply: Reply) -> None:
+    def reply(self, reply: Reply) -> None:
         """Answer the request that is being served, and go on to the next one."""
         transport = self._transport
         if transport is None or transport.is_closing():
@@ -134,16 +137,15 @@ class ClientConnection(asyncio.Protocol):
                 cast("Stream", reply.stream).abandon()
             return
         if reply.stream is not None:
-            self._begin_stream(x, reply)
+            self._begin_stream(reply)
             return
         closes = self._closes()
-        transport.write(
-            self._head(reply, closes, b"content-length: %d\r\n" % len(reply.body)) + reply.body
-        )
+        framing = b"content-length: %d\r\n" % len(reply.body)
+        transport.write(self._head(reply, closes, framing) + reply.body)
         self._served(closes=closes)
 
     def drain(self) -> None:
-        """Say `Connection: close` with the next answer; an idle connection gets to ask once more."""
+        """Say `Connection: close` with the next answer; an idle connection may ask once more."""
         self._draining = True
 
     def expire(self, now: float) -> None:
@@ -172,7 +174,7 @@ class ClientConnection(asyncio.Protocol):
 
     # ── Streaming ────────────────────────────────────────────────────────────
 
-    def _begin_stream(self, x: "Exchange", reply: Reply) -> None:
+    def _begin_stream(self, reply: Reply) -> None:
         stream = cast("Stream", reply.stream)
         assert self._transport is not None  # noqa: S101 - `reply` has looked
         closes = self._closes()

@@ -197,7 +197,9 @@ class QuickAnswers:
             if len(self._plans) >= PLANS_MAX:
                 self._plans.clear()
             plan = self._plans[names] = _AnswerPlan.of(names)
-        if plan is None or plan.connection is not None and fields[plan.connection] != b"keep-alive":
+        if plan is None or (
+            plan.connection is not None and fields[plan.connection] != b"keep-alive"
+        ):
             return None
         headers = {name: fields[raw] for name, raw in plan.passed}
         lines = plan.template % plan.values(fields)

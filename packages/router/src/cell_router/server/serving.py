@@ -192,7 +192,7 @@ class Serving:
         if isinstance(reply.stream, Stream):
             self._streams[reply.stream] = now + self.limits.deadline_max_s
         client: ClientConnection = x.shell
-        client.reply(x, reply)
+        client.reply(reply)
 
     def _ask_for(self, x: Exchange) -> None:
         tenant = x.call.tenant

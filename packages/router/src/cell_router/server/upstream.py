@@ -92,37 +92,41 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take a piece of an answer."""
-        if self.x is None and self._stream is None:
-            self.close()  # Nobody has asked anything.
-            return
         x = self.x
-        if x is not None and not self._received:
-            answer = self._pool.quick_answers.read(data)
-            if answer is not None:
-                self.x = None
-                self._used = True
-                self._pool.release(self)
-                self._pool.answered(x, answer)
-                return
-        self._received = True
-        try:
-            self._parser.feed_data(data)
-            if not self._head_done:
-                self._fed_bytes += len(data)
-                if self._fed_bytes > 2 * HEAD_BYTES_MAX:
-                    raise _Nonsense
-        except (httptools.HttpParserError, httptools.HttpParserCallbackError, _Nonsense):
+        if x is None and self._stream is None:
+            self.close()  # Nobody has asked anything.
+        elif x is not None and not self._received and self._answer_quickly(x, data):
+            pass
+        elif not self._fed(data):
             self._broken(Failure.INVALID)
-            return
-        except httptools.HttpParserUpgrade:
-            self._broken(Failure.INVALID)
-            return
-        if self._stream is not None:
+        elif self._stream is not None:
             self._stream_on()
         elif self._whole:
             self._answer()
         elif self._head_done and self._is_long():
             self._begin_stream()
+
+    def _answer_quickly(self, x: Exchange, data: bytes) -> bool:
+        """Hand on an answer that is whole and usual; say whether `data` was one."""
+        answer = self._pool.quick_answers.read(data)
+        if answer is None:
+            return False
+        self.x = None
+        self._used = True
+        self._pool.release(self)
+        self._pool.answered(x, answer)
+        return True
+
+    def _fed(self, data: bytes) -> bool:
+        """Parse a piece of an answer; say whether it can be one."""
+        self._received = True
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            return False
+        if not self._head_done:
+            self._fed_bytes += len(data)
+        return self._fed_bytes <= 2 * HEAD_BYTES_MAX
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Say what became of the request that was under way."""
