@@ -3,6 +3,7 @@
 import argparse
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
@@ -30,10 +31,9 @@ def main(arguments=None):
         TextColumn("{task.fields[failures]:,} documented failures, {task.fields[wrong]} wrong"),
         TimeRemainingColumn(),
     )
-    with (
-        tempfile.TemporaryDirectory(prefix="soak-") as folder,
-        Progress(*columns, console=console) as progress,
-    ):
+    with ExitStack() as stack:
+        folder = options.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-"))
+        progress = stack.enter_context(Progress(*columns, console=console))
         task = progress.add_task("soak", total=plan.requests, rate=0, failures=0, wrong=0)
 
         def watch(books, _happened):
@@ -86,6 +86,7 @@ def _options(arguments):
     parser.add_argument("--seed", type=int, default=1, help="of schedule and traffic")
     parser.add_argument("--tenants", type=int, default=200)
     parser.add_argument("--segment", type=int, default=0, help="requests between two faults")
+    parser.add_argument("--folder", type=Path, help="keep logs and journals there, a new folder")
     return parser.parse_args(arguments)
 
 

@@ -18,6 +18,7 @@ from tests.router.soak.world import CELLS, SoakWorld
 WARM_UP_SHARE = 0.2
 SAMPLES = 100
 WATCH_S = 0.25
+BUGS = ('"bug"', "supervisor_bug", "Traceback", "report_refused", "worker_overdue")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,7 @@ class _Run:
         verdict.happened = dict(self._conductor.happened)
         verdict.moves = self._world.moves
         verdict.problems += self._conductor.problems + self._books.wrong
+        verdict.problems += bugs_in(self._world.router.log_path)
         await asyncio.to_thread(self._audit)
         return verdict
 
@@ -137,3 +139,10 @@ class _Run:
             acknowledged = self._books.entries.get(tenant, {})
             epoch = self._world.homes[tenant]
             self._verdict.problems += audit(client, tenant, epoch, acknowledged)
+
+
+def bugs_in(log):
+    """Yield what the router's log says of its own bugs; each is a defect, whoever met it."""
+    for line in log.read_text().splitlines():
+        if any(word in line for word in BUGS):
+            yield f"the router's log: {line}"

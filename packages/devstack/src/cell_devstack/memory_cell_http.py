@@ -5,6 +5,7 @@ For load tests only: it trusts its clients, and runs the application in the even
 
 import asyncio
 import random  # noqa: TID251, TC003 - the type of the generator that the bootstrap passes in
+import sys
 from collections import Counter, deque
 from http import HTTPStatus
 from typing import Final, cast
@@ -135,6 +136,8 @@ class CellConnection(asyncio.Protocol):
                 body=b"".join(self._body),
             )
         )
+        if answer.status == 500:
+            sys.stdout.write(f"bug: {dict(answer.facts)}\n")
         match fate:
             case Fate.UNANSWERED:
                 self._end()

@@ -82,6 +82,7 @@ class Attempts:
         key = (call.tenant, stripe)
         riders: Sequence[Any] = ()
         if not self.lanes.enter(key):
+            x.cell = self.cell(route.cell)  # Its reply looks there, also if it is never sent.
             if not self.lanes.queue(key, x, whatever=held):
                 return Failure.OVERLOADED
             event = yield Wait(x.deadline)
