@@ -145,6 +145,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="all of them when none is named")
     parser.add_argument("--runtime", default=settings()["python"], help="such as 3.13")
     parser.add_argument("--uv", default=find_uv(), help="the installer's path")
+    parser.add_argument("--here", action="store_true", help="only what this processor can run")
     options = parser.parse_args()
     target = target_for(options.runtime, uv=options.uv)
     if target.interpreter is None:
@@ -153,7 +154,12 @@ def main() -> int:
             " compiled modules: every cold start will compile them. Do not deploy these.",
             file=sys.stderr,
         )
-    chosen = [each for each in DEPLOYABLES if each.name in options.names or not options.names]
+    chosen = [
+        each
+        for each in DEPLOYABLES
+        if (each.name in options.names or not options.names)
+        and (_runs_here(each, target) or not options.here)
+    ]
     too_large = [each.name for each in chosen if not _build_and_report(each, target)]
     for name in too_large:
         print(f"{name}.zip is over its size budget.", file=sys.stderr)
