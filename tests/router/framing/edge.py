@@ -85,11 +85,11 @@ class Noted:
 class RunningEdge:
     """The server of one worker process; `served` and `noted` are for looking at."""
 
-    def __init__(self, upstream_port: int, limits: Limits) -> None:
+    def __init__(self, make: Callable[[Callable[[], str]], Edge]) -> None:
+        """`make` builds its edge, given what makes ids."""
         self.port = 0
         self.noted = Noted()
-        self._upstream_port = upstream_port
-        self._limits = limits
+        self._make = make
         self._thread = LoopThread("edge", uvloop.new_event_loop)
         self._serving: Serving
         self._server: asyncio.Server
@@ -118,14 +118,8 @@ class RunningEdge:
         def new_id() -> str:
             return f"id-{next(numbers)}"
 
-        edge = Edge(
-            registry=_registry(self._upstream_port),
-            authenticator=_OneKey(),
-            grants=GrantBook(GrantSigner(_key(), issuer="edge"), new_id),
-            limits=self._limits,
-            generator=random.Random(1),
-            new_command_id=new_id,
-        )
+        edge = self._make(new_id)
+        self._limits = edge.limits
         self._serving = Serving(
             edge,
             observer=self.noted,
@@ -159,7 +153,15 @@ class RunningEdge:
 @contextmanager
 def edge(upstream_port: int, **limits: Any) -> Iterator[RunningEdge]:
     """Run an edge whose one cell is at `upstream_port`; it must end without a bug of its own."""
-    running = RunningEdge(upstream_port, Limits(**{"coalesce": False, **limits}))
+    bounds = Limits(**{"coalesce": False, **limits})
+    with serving_edge(lambda new_id: _edge(upstream_port, bounds, new_id)) as running:
+        yield running
+
+
+@contextmanager
+def serving_edge(make: Callable[[Callable[[], str]], Edge]) -> Iterator[RunningEdge]:
+    """Run the edge that `make` builds; it must end without a bug of its own."""
+    running = RunningEdge(make)
     running.start()
     try:
         yield running
@@ -167,6 +169,17 @@ def edge(upstream_port: int, **limits: Any) -> Iterator[RunningEdge]:
         running.stop()
     assert running.noted.bugs == []
     assert running.noted.loop_errors == []
+
+
+def _edge(upstream_port: int, limits: Limits, new_id: Callable[[], str]) -> Edge:
+    return Edge(
+        registry=_registry(upstream_port),
+        authenticator=_OneKey(),
+        grants=GrantBook(GrantSigner(edge_key(), issuer="edge"), new_id),
+        limits=limits,
+        generator=random.Random(1),
+        new_command_id=new_id,
+    )
 
 
 def _knows_nothing(tenant: str, answer: Callable[[bool | None], None]) -> None:
@@ -192,6 +205,6 @@ def _registry(upstream_port: int) -> Registry:
     return Registry(store)
 
 
-def _key() -> str:
+def edge_key() -> str:
     made: dict[str, str] = OKPAlgorithm.to_jwk(Ed25519PrivateKey.generate(), as_dict=True)
     return json.dumps({**made, "kid": "edge"})
