@@ -24,19 +24,25 @@ def main():
     link = socket.socket(fileno=parsed.report_fd)
     if "crash" in asked:
         return 3
+    try:
+        greet(parsed, link, asked)
+    except BrokenPipeError:
+        return 0  # The supervisor is gone.
+    return serve(parsed, link, asked)
+
+
+def greet(parsed, link, asked):
     if "junk" in asked:
         link.sendall(b"this is no message\n")
     if "endless" in asked:
         link.sendall(b"x" * 2_000_000)
     if "mute" in asked:
-        return serve(parsed, link, asked)
+        return
     link.sendall(encode(Ready()))
     link.sendall(encode(Report(positions=[(f"slot{parsed.slot}", 0, parsed.generation, 1)])))
-    link.sendall(encode(Report(counts=[("environment", name, 1) for name in os.environ])))
     if "find" in asked:
         link.sendall(encode(Find("t1")))
         link.sendall(encode(Find("nobody")))
-    return serve(parsed, link, asked)
 
 
 def serve(parsed, link, asked):
@@ -46,7 +52,7 @@ def serve(parsed, link, asked):
     while True:
         ready, _, _ = select.select([listener, link], [], [])
         if link in ready:
-            data = link.recv(65536)
+            data = heard(link)
             if not data:
                 return 0  # The supervisor is gone.
             for message in map(to_worker, lines.feed(data)):
@@ -57,6 +63,13 @@ def serve(parsed, link, asked):
                     found.append(f"{message.tenant}={message.present}")
         if listener in ready:
             answer(listener, f"{who} {','.join(found)}\n".encode())
+
+
+def heard(link):
+    try:
+        return link.recv(65536)
+    except ConnectionResetError:  # The supervisor was killed before it had read everything.
+        return b""
 
 
 def answer(listener, text):

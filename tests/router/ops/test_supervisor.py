@@ -187,6 +187,8 @@ def test_a_configuration_with_which_no_worker_starts_is_given_up(path, word):
         failed = process.wait_for("reload_failed")
         generations = {process.ask()[1] for _ in range(20)}
         process.until_admin("/readyz", lambda body: body["workers_ready"] == 2)
+        os.kill(process.ask()[2], signal.SIGKILL)  # It comes back with what the old ones had.
+        back = process.wait_for("worker_ready")
 
         behave(path)  # And the next good one is taken.
         process.signal(signal.SIGHUP)
@@ -194,6 +196,7 @@ def test_a_configuration_with_which_no_worker_starts_is_given_up(path, word):
         exit_code = process.stop()
 
     assert (failed["generation"], failed["reason"]) == (2, "worker_ended")
+    assert back["generation"] == 1
     assert generations == {1}
     assert len(before) == 2
     assert exit_code == 0

@@ -111,7 +111,7 @@ def test_counters_outlive_their_worker_and_gauges_do_not():
 def test_the_worst_breaker_of_all_workers_is_shown():
     totals = Totals()
     totals.add(1, Report(gauges=[("breaker_state", "a", 2.0)]))
-    totals.add(2, Report(gauges=[("breaker_state", "a", 0.0)]))
+    totals.add(2, Report(gauges=[("breaker_state", "a", 1.0)]))
 
     assert shown(totals)['cell_router_breaker_state{cell="a"}'] == 2
 
