@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-import random  # noqa: TID251 - seeded below
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any

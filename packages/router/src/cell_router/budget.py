@@ -2,9 +2,9 @@
 
 from typing import Final
 
-RETRY_SHARE: Final = 0.2
+REQUESTS_PER_RETRY: Final = 5
 RETRIES_FLOOR_PER_S: Final = 3.0
-_SAVED_S: Final = 10.0
+EARNED_MAX: Final = 5000
 TENANTS_MAX: Final = 100_000
 
 
@@ -14,22 +14,22 @@ class RetryBudget:
     What a cell certifies as not executed and sends elsewhere (421, a freeze) is no retry.
     """
 
-    __slots__ = ("_at", "_floor", "_share")
+    __slots__ = ("_at", "_earned", "_floor")
 
     def __init__(self) -> None:
-        self._share = 0.0
+        self._earned = 0
         self._floor = RETRIES_FLOOR_PER_S
         self._at = 0.0
 
     def earn(self) -> None:
         """Note a request."""
-        if self._share < 1000.0:
-            self._share += RETRY_SHARE
+        if self._earned < EARNED_MAX:
+            self._earned += 1
 
     def spend(self, now: float) -> bool:
         """Take one retry out of the budget, if there is one."""
-        if self._share >= 1.0:
-            self._share -= 1.0
+        if self._earned >= REQUESTS_PER_RETRY:
+            self._earned -= REQUESTS_PER_RETRY
             return True
         refill = (now - self._at) * RETRIES_FLOOR_PER_S
         self._floor = min(RETRIES_FLOOR_PER_S, self._floor + refill)

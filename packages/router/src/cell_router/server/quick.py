@@ -25,7 +25,9 @@ PLANS_MAX: Final = 512
 TARGET_CHARS: Final = bytes(set(range(0x21, 0x7F)) - set(b'#\\"<>^`{|}'))
 """What a request target may consist of."""
 
-_UNUSUAL: Final = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"content-encoding"})
+_UNUSUAL: Final = frozenset({
+    b"transfer-encoding", b"expect", b"upgrade", b"content-encoding", b"proxy-connection",
+})  # fmt: skip
 _PLAIN: Final = frozenset({*range(200, 300), *range(400, 500)}) - {204} - LOOKED_AT
 
 
@@ -51,9 +53,10 @@ class _Whole:
 
     def __init__(self, parser: Any) -> None:  # noqa: ANN401 - one of httptools' two classes
         self._make = parser
-        self._renew()
+        self.renew()
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
+        """Begin anew: what was parsed is not the usual case."""
         self.sink = _Sink()
         self.parser = self._make(self.sink)
 
@@ -67,12 +70,12 @@ class _Whole:
         try:
             self.parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._renew()
+            self.renew()
             return False
         # As many lines as fields, first line and empty line: no name stood twice. A body with line
         # ends of its own is not worth telling apart.
         if sink.ended or data.count(b"\r\n") != len(fields) + 2 or len(fields) > HEADER_FIELDS_MAX:
-            self._renew()
+            self.renew()
             return False
         return True
 
@@ -82,10 +85,7 @@ class _Whole:
         if not bodies:
             return b""
         body = bodies.pop()
-        if bodies:
-            self._renew()
-            return None
-        return body
+        return None if bodies else body
 
 
 class QuickRequests:
@@ -111,7 +111,7 @@ class QuickRequests:
         except KeyError:
             plan = self._plan(names)
         if plan is None or body is None or sink.urls:
-            sink.urls.clear()
+            whole.renew()
             return None
         method = whole.parser.get_method()
         end = len(method) + 1 + len(url)
@@ -125,10 +125,14 @@ class QuickRequests:
             and len(data) - len(body) <= HEAD_BYTES_MAX
             and len(body) <= self._bytes_max
             and self._is_host(fields[plan.host])
+            and (plan.length is None or fields[plan.length].isdigit())
             and (plan.connection is None or fields[plan.connection] == b"keep-alive")
             and b"".join(headers.values()).isascii()
         )
-        return (method, url, headers, body) if usual else None
+        if not usual:
+            whole.renew()
+            return None
+        return method, url, headers, body
 
     def _is_host(self, host: bytes) -> bool:
         if host in self._hosts:
@@ -153,22 +157,20 @@ _METHODS: Final = frozenset({b"GET", b"POST"})
 class _RequestPlan:
     """Where in a request with these names the edge finds what it reads."""
 
-    __slots__ = ("connection", "host", "read")
+    __slots__ = ("connection", "host", "length", "read")
 
-    def __init__(
-        self, host: bytes, connection: bytes | None, read: list[tuple[bytes, bytes]]
-    ) -> None:
-        self.host = host
-        self.connection = connection
-        self.read = read
+    def __init__(self, raw: dict[bytes, bytes]) -> None:
+        self.host = raw[b"host"]
+        self.connection = raw.get(b"connection")
+        self.length = raw.get(b"content-length")
+        self.read = [(name, raw[name]) for name in raw if name in READ_FROM_CLIENT]
 
     @classmethod
     def of(cls, names: tuple[bytes, ...]) -> "_RequestPlan | None":
         raw = {name.lower(): name for name in names}
         if len(raw) != len(names) or not _UNUSUAL.isdisjoint(raw) or b"host" not in raw:
             return None
-        read = [(name, raw[name]) for name in raw if name in READ_FROM_CLIENT]
-        return cls(raw[b"host"], raw.get(b"connection"), read)
+        return cls(raw)
 
 
 class QuickAnswers:
@@ -188,6 +190,7 @@ class QuickAnswers:
         status = whole.parser.get_status_code()
         body = whole.body()
         if body is None or status not in _PLAIN or len(data) - len(body) > HEAD_BYTES_MAX:
+            whole.renew()
             return None
         fields = whole.sink.fields
         names = tuple(fields)
@@ -200,6 +203,7 @@ class QuickAnswers:
         if plan is None or (
             plan.connection is not None and fields[plan.connection] != b"keep-alive"
         ):
+            whole.renew()  # After `close` a parser takes no more.
             return None
         headers = {name: fields[raw] for name, raw in plan.passed}
         lines = plan.template % plan.values(fields)
