@@ -4,6 +4,7 @@ import http.client
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -15,6 +16,8 @@ from cell_devstack.fault_proxy import (
     Delay,
     FaultProxy,
     Refuse,
+    ReplyWith,
+    Watcher,
 )
 from cell_devstack.http_server import HttpRequest, HttpResponse, LocalHttpServer
 
@@ -250,3 +253,40 @@ def test_a_server_that_is_down_looks_like_a_cut():
 def test_it_speaks_no_tls():
     with pytest.raises(ValueError, match="plain http"):
         FaultProxy("https://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(("applies", "applied"), [(True, [b"hello"]), (False, [])])
+def test_reply_with_says_what_it_is_told_whether_applied_or_not(
+    client, proxy, upstream, applies, applied
+):
+    reply = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\n\r\noops"
+    proxy.set(ReplyWith(reply=reply, applies=applies, count=1))
+
+    answers = [post(client) for _ in range(2)]
+
+    assert answers == [b"oops", b"hello"]
+    assert upstream.applied == [*applied, b"hello"]
+
+
+def test_a_watcher_sees_each_request_and_each_reply_of_the_upstream(upstream):
+    seen = []
+
+    class Notes(Watcher):
+        def asked(self, request):
+            seen.append(("asked", request.body))
+
+        def answered(self, request, reply):
+            seen.append(("answered", reply.body))
+
+    with (
+        LocalHttpServer(upstream.answer) as server,
+        FaultProxy(f"http://127.0.0.1:{server.port}", watcher=Notes()) as proxy,
+    ):
+        proxy.set(CutBefore(count=1))
+        for body in (b"cut", b"passed"):
+            connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=5)
+            with suppress(*CUT):
+                post(connection, body)
+            connection.close()
+
+    assert seen == [("asked", b"cut"), ("asked", b"passed"), ("answered", b"passed")]

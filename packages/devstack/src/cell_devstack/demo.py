@@ -101,6 +101,7 @@ def _settle(world: World, options: argparse.Namespace) -> list[Resident]:
         epoch = world.provision(tenant, home)
         traffic = Traffic(client, tenant, threads=options.threads, seed=options.seed)
         residents.append(Resident(tenant, world.cells[home], epoch, traffic))
+    world.registry.settle()
     for resident in residents:
         resident.traffic.prepare()
     return residents

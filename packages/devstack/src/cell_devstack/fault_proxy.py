@@ -66,15 +66,38 @@ class CutBefore(Fault):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyWith(Fault):
+    """Send `reply`, whole HTTP as bytes, as a gateway in between would.
+
+    Attributes:
+        applies: Whether the request is passed on first, and its own reply dropped.
+    """
+
+    reply: bytes
+    applies: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refuse:
     """Cut every connection and refuse new ones, as a host that is off does."""
+
+
+class Watcher:
+    """Sees what passes a proxy, from many threads; this one looks away."""
+
+    def asked(self, request: Message) -> None:
+        """See a request that has come, before anything is done to it."""
+
+    def answered(self, request: Message, reply: Message) -> None:
+        """See what the upstream replied, before any of it is sent on."""
 
 
 class FaultProxy:
     """Stands before `upstream_url`; a context manager. A fault hits open connections too."""
 
-    def __init__(self, upstream_url: str, *, port: int = 0) -> None:
+    def __init__(self, upstream_url: str, *, port: int = 0, watcher: Watcher | None = None) -> None:
         """Listen on `port`, or on a free one for 0, and pass everything on."""
+        self._watcher = watcher or Watcher()
         upstream = urlsplit(upstream_url)
         if upstream.scheme != "http" or upstream.hostname is None:
             raise ValueError(f"not a plain http URL: {upstream_url}")
@@ -180,6 +203,7 @@ class FaultProxy:
     def _exchange(self, client: socket.socket, request: Message) -> bool:
         """Do to `request` what is in force; return whether the connection goes on."""
         fault, changed = self._next_fault(request)
+        self._watcher.asked(request)
         if isinstance(fault, Blackhole):
             self._swallow(client, changed)
             return False
@@ -188,15 +212,27 @@ class FaultProxy:
             return False
         if isinstance(fault, Delay):
             changed.wait(fault.latency_ms / 1000)
+        if isinstance(fault, ReplyWith) and not fault.applies:
+            client.sendall(fault.reply)
+            return request.keeps_alive
         reply = self._ask_upstream(request)
+        self._watcher.answered(request, reply)
+        return self._pass_back(client, reply, fault) and request.keeps_alive
+
+    @staticmethod
+    def _pass_back(client: socket.socket, reply: Message, fault: Fault | None) -> bool:
+        """Send what `fault` leaves of `reply`; return whether the connection goes on."""
         if isinstance(fault, ApplyThenCut):
             _abort(client)
             return False
         if isinstance(fault, CutReply):
             client.sendall(reply.raw[: fault.after_bytes])
             return False
+        if isinstance(fault, ReplyWith):
+            client.sendall(fault.reply)
+            return True
         client.sendall(reply.raw)
-        return request.keeps_alive and reply.keeps_alive
+        return reply.keeps_alive
 
     def _next_fault(self, request: Message) -> tuple[Fault | None, threading.Event]:
         with self._lock:

@@ -5,11 +5,16 @@ publish changes instead. An epoch names its cell, so to assign a tenant is to na
 """
 
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 from cell_core.wire.registry import CellRecord, Status, TenantRecord
 from cell_devstack.local_router import LocalRouter
+
+_SERVED_TIMEOUT_S: Final = 10.0
+_POLL_S: Final = 0.01
 
 
 class LocalRegistry:
@@ -44,6 +49,18 @@ class LocalRegistry:
         with self._lock:
             self._tenants[tenant] = record
             self._publish()
+
+    def settle(self) -> None:
+        """Return once the running router has all that was told so far.
+
+        Raises:
+            TimeoutError: It has not, after 10 s.
+        """
+        deadline = time.monotonic() + _SERVED_TIMEOUT_S
+        while self._router.admin("/snapshot")["rev"] < self._router.rev:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the router does not take the registry")
+            time.sleep(_POLL_S)
 
     def _publish(self) -> None:
         tenants = sorted(self._tenants.values(), key=lambda record: record.tenant)

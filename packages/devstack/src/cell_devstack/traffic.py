@@ -16,8 +16,9 @@ from cell_devstack.edge_client import CLOUD
 from cell_devstack.json_client import Answer, NoAnswer
 
 _LATENCIES_MAX: Final = 20_000
-_TRIES_MAX: Final = 1000
+_GIVES_UP_AFTER_S: Final = 60.0
 _PAUSE_S: Final = 0.02
+_RETRY_AFTER_MAX_S: Final = 1.0
 _MAY_RETRY: Final = {409, 429, 500, 502, 503, 504}
 STARTING_BALANCE: Final = 1_000_000
 ACCOUNTS: Final = ("alice", "bob", "carol", "dave")
@@ -121,7 +122,9 @@ class Traffic:
         self._sender.close()
 
     def _until_answered(self, command_id: str, command: str, **data: str) -> None:
-        for _ in range(_TRIES_MAX):
+        until = time.monotonic() + _GIVES_UP_AFTER_S
+        while time.monotonic() < until:
+            pause_s = _PAUSE_S
             try:
                 answer = self._sender.process(self._tenant, command_id, command, data)
             except NoAnswer as error:
@@ -131,7 +134,9 @@ class Traffic:
                     self._settle(command_id, answer)
                     return
                 self._note(self.books.retried, answer.code or str(answer.status))
-            time.sleep(_PAUSE_S)
+                asked_s = float(answer.headers.get("retry-after", _PAUSE_S))
+                pause_s = min(asked_s, _RETRY_AFTER_MAX_S)
+            time.sleep(pause_s)
         self._note(self.books.failed, "gave up")
 
     def _settle(self, command_id: str, answer: Answer) -> None:

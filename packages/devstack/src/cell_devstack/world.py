@@ -147,7 +147,10 @@ class World:
         self._stack.close()
 
     def provision(self, tenant: str, home: str, *, stripes: int = 1) -> int:
-        """Make the cell `home` the home of a new tenant, tell the edge, and return the epoch."""
+        """Make the cell `home` the home of a new tenant, tell the edge, and return the epoch.
+
+        The edge knows the tenant after `registry.settle()`.
+        """
         cell = self.cells[home]
         body = {"role": "active", "epoch": cell.ordinal, "stripes": stripes}
         cell.client.control("POST", f"/{tenant}/provision", body)
