@@ -44,19 +44,24 @@ def steady(tmp_path_factory):
 def with_registry(folder):
     """Write a configuration of two workers whose registry knows `t1`; return its path."""
     path = write_files(folder)
-    key = new_private_jwk("registry-1")
+    publish(folder, "registry.snapshot", rev=7)
+    write(path, path.read_text().replace("file:///nowhere", f"file://{folder}"))
+    return path
+
+
+def publish(folder, file, *, rev):
+    """Write a registry that is signed by a new key, the only one that is trusted from now on."""
+    key = new_private_jwk(f"registry-{rev}")
     (folder / "registry-keys.json").write_text(json.dumps({"keys": [public_jwk(key)]}))
     pieces = seal_snapshot(
-        rev=7,
+        rev=rev,
         created_ms=1_700_000_000_000,
         cells=[CELL],
         groups=[],
         rows=[(b"t1", b"17 4")],
         signer=RegistrySigner(key),
     )
-    (folder / "registry.snapshot").write_bytes(b"".join(pieces))
-    write(path, path.read_text().replace("file:///nowhere", f"file://{folder}"))
-    return path
+    (folder / file).write_bytes(b"".join(pieces))
 
 
 def write(path, text):
@@ -140,6 +145,21 @@ def test_a_reload_replaces_the_workers_and_no_client_is_refused(path):
     assert 'cell_router_reloads_total{result="ok"} 2.0' in metrics
     # What a worker says as its last word is counted too.
     assert 'cell_router_hops_total{cell="last words"} 4.0' in metrics
+    assert exit_code == 0
+
+
+def test_a_reload_follows_another_source_with_other_keys(path):
+    with SupervisorProcess.of_fakes(path) as process:
+        process.until_admin("/snapshot", lambda body: body["rev"] == 7)
+        publish(path.parent, "other.snapshot", rev=9)
+        write(path, path.read_text().replace("registry.snapshot", "other.snapshot"))
+
+        process.signal(signal.SIGHUP)
+        process.wait_for("reloaded")
+        after = process.until_admin("/snapshot", lambda body: body["rev"] == 9)
+        exit_code = process.stop()
+
+    assert after["error"] is None
     assert exit_code == 0
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cell_core.wire.registry import read_tenant
 from cell_core.wire.registry_keys import RegistryVerifier
@@ -33,6 +33,11 @@ from cell_router.stores.lmdb import LmdbStore
 
 if TYPE_CHECKING:
     import random  # noqa: TID251 - the type of what `bootstrap` passes in
+
+_FEED_WAIT_S: Final = 20.0
+_FILE_WAIT_S: Final = 1.0
+"""A file is looked at, nobody is asked: a short wait costs nothing, and a reload that names another
+source waits for the end of the old one's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +135,11 @@ def _keeper(config: Config, store: LmdbStore, machine: Machine) -> RegistryKeepe
     except (ValueError, OSError) as wrong:
         message = f"cannot be used ({type(wrong).__name__}): run `cell-router check`"
         raise ConfigError([Finding("registry", message)]) from None
-    patience = Patience(poll_s=settings.poll_s, age_max_s=settings.age_max_s)
+    patience = Patience(
+        wait_s=_FILE_WAIT_S if settings.source.startswith("file:") else _FEED_WAIT_S,
+        poll_s=settings.poll_s,
+        age_max_s=settings.age_max_s,
+    )
     sync = RegistrySync(store, source, verify, draw=machine.generator.random, patience=patience)
     return SyncKeeper(sync, store, machine.now_ms, machine.log)
 
