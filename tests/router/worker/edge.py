@@ -133,12 +133,18 @@ class Edge:
         cells: Sequence[CellRecord] = (ALPHA, BETA),
         groups: Sequence[GroupRecord] = (),
         records: Sequence[TenantRecord] = (),
+        created_ms: int = 1,
     ) -> dict[str, bytes]:
         """Return what KV holds after a snapshot of `tenants` (to their epochs) was published."""
         listed = [TenantRecord(tenant=name, epoch=epoch) for name, epoch in tenants.items()]
         rows = sorted(tenant_row(record) for record in [*listed, *records])
         pieces = seal_snapshot(
-            rev=rev, created_ms=1, cells=cells, groups=groups, rows=rows, signer=self._signer
+            rev=rev,
+            created_ms=created_ms,
+            cells=cells,
+            groups=groups,
+            rows=rows,
+            signer=self._signer,
         )
         return publish_kv(open_snapshot(b"".join(pieces), self._verifier()))
 

@@ -103,14 +103,11 @@ pyodide.registerJsModule("_cloudflare_compat_flags", {
 pyodide.runPython(`
 import sys
 sys.path[:0] = ["/bundle/src", "/bundle/python_modules"]
-OURS = {"entry", "cell_core", "cell_router", "jwt"}
-
 def begin_isolate():
-    "Import the entry module as a new isolate does; libraries stay, as they keep no state."
-    for name in [n for n in sys.modules if n.partition(".")[0] in OURS]:
-        del sys.modules[name]
+    "Import the entry module; later, empty the one place that an isolate remembers anything in."
     import entry
-    sys.dont_write_bytecode = False  # The first one is measured; the next ones need not compile.
+    from cell_router import shell_worker
+    shell_worker._isolates.clear()
     return entry
 
 def modules():
