@@ -99,6 +99,20 @@ def test_the_next_one_probes_when_the_probes_time_is_over():
     assert parking.park("T", 17, second) == "probe"
 
 
+def test_whoever_probes_next_lets_the_others_go_on_when_it_is_served():
+    parking = Parking()
+    probe, second, third = Waiting(), Waiting(), Waiting()
+    for waiter in (probe, second, third):
+        parking.park("T", 17, waiter)
+    parking.leave("T", probe, served=False)
+    parking.resumed("T", second)
+
+    parking.leave("T", second, served=True)
+
+    assert third.events == [GO]
+    assert parking.tenants() == []
+
+
 def test_a_tenant_that_has_moved_lets_all_go_on():
     parking = Parking()
     probe, waiting = Waiting(), Waiting()

@@ -1,4 +1,4 @@
-"""What is read quickly is read alike: the quick readers answer as the careful ones, or not at all."""
+"""What is read quickly is read alike: as the careful readers do, or not at all."""
 
 import httptools
 import pytest

@@ -110,7 +110,8 @@ class Parking:
             self._release(tenant, lot)
         else:
             self.held -= 1
-            lot.waiting.popleft().wake(GO)
+            lot.probe, lot.resting = lot.waiting.popleft(), False
+            lot.probe.wake(GO)
 
     def moved(self, tenant: str, epoch: int) -> None:
         """Let all of `tenant` go on if it now has another epoch than when it was frozen."""
