@@ -34,9 +34,10 @@ def main(arguments=None):
     with ExitStack() as stack:
         folder = options.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-"))
         progress = stack.enter_context(Progress(*columns, console=console))
+        told = [0, 0]
         task = progress.add_task("soak", total=plan.requests, rate=0, failures=0, wrong=0)
 
-        def watch(books, _happened):
+        def watch(books, happened):
             progress.update(
                 task,
                 completed=min(books.requests, plan.requests),
@@ -44,6 +45,15 @@ def main(arguments=None):
                 failures=books.failures.total(),
                 wrong=books.wrong_count,
             )
+            while len(books.wrong) > told[1]:
+                console.print(f"WRONG: {books.wrong[told[1]]}")
+                told[1] += 1
+            if not console.is_terminal and books.requests >= told[0]:
+                told[0] = books.requests + plan.requests // 50
+                console.print(
+                    f"{books.requests:,} requests, {books.failures.total():,} documented failures,"
+                    f" {books.wrong_count} wrong; {dict(happened)}"
+                )
 
         verdict = soak(plan, Path(folder), watch)
     return report(console, plan, verdict)

@@ -67,10 +67,10 @@ class Books:
         self.failures[f"{answer.status} {code}"] += 1
         return False
 
-    def note_broken(self, op):
+    def note_broken(self, op, how):
         self.requests += 1
         self.edge_broke += 1
-        self.complain(f"{op.kind} of {op.tenant}: the edge closed the connection unanswered")
+        self.complain(f"{op.kind} of {op.tenant}: no answer of the edge, {how}")
 
     def _take_success(self, op, body):
         if op.kind == "read":

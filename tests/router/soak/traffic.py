@@ -139,8 +139,8 @@ class Traffic:
         """Send `op` once; return how long to wait before it is sent again, or 0."""
         try:
             answer = await connection.request(op.data)
-        except (Broken, OSError):
-            self._books.note_broken(op)
+        except (Broken, OSError) as broken:
+            self._books.note_broken(op, type(broken).__name__)
             return PATIENCE_S
         if self._books.take(op, answer):
             return 0.0

@@ -60,6 +60,19 @@ class SoakWorld:
         self.clients[cell].control("POST", f"/{tenant}/provision", body)
         self.homes[tenant], self.stripes[tenant] = epoch, stripes
 
+    def mark(self, tenant):
+        """Let it answer a read with its own name, as its record `self`."""
+        cell, epoch = self.home(tenant), self.homes[tenant]
+        envelope = {
+            "tenant_id": tenant,
+            "domain": "records",
+            "command": "put",
+            "command_id": "self",
+            "data": {"id": "self", "value": tenant},
+        }
+        grant = self.keys.tenant_grant(cell, tenant, epoch)
+        assert self.clients[cell].request("POST", "/process", grant, envelope).status == 200
+
     def home(self, tenant):
         """Return the name of the cell where `tenant` lives."""
         return self.cell_of(self.homes[tenant])

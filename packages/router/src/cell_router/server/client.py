@@ -211,6 +211,7 @@ class ClientConnection(asyncio.Protocol):
         path, _, query = url.partition(b"?")
         request_id = request_id_of(headers.get(b"x-request-id"), self._serving.new_id)
         self._keep_alive_asked = self.busy = True
+        self._phase = _SERVED
         self._serving.begin(EdgeRequest(method, path, query, headers, body, request_id), self)
         return True
 
