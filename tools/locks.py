@@ -46,6 +46,8 @@ class Lock:
 # In the order of writing: a lock comes after the one that it stays within.
 LOCKS: Final = (
     Lock(name="uv"),
+    Lock(name="pip"),
+    Lock(name="cloudflare_worker"),
     Lock(name="dev", packages=EVERY_PACKAGE),
     Lock(name="aws_worker", packages=("core", "adapters_aws"), within="dev"),
     Lock(name="azure_worker", packages=("core", "adapters_azure"), within="dev"),

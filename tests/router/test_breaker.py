@@ -30,7 +30,7 @@ def test_it_stays_closed_while_the_cell_answers():
         made.succeeded(float(second))
 
     assert made.admits(100.0)
-    assert made.state == "closed"
+    assert made.state_at(100.0) == "closed"
 
 
 def test_five_failures_in_a_row_open_it():
@@ -88,6 +88,8 @@ def test_an_open_one_admits_nobody_for_five_seconds():
     made = opened()
 
     assert not made.admits(100.0 + OPEN_MIN_S - 0.01)
+    assert made.state_at(100.0 + OPEN_MIN_S - 0.01) == "open"
+    assert made.state_at(100.0 + OPEN_MIN_S) == "half_open"
 
 
 def test_after_that_one_probe_at_a_time_is_admitted():
@@ -103,7 +105,7 @@ def test_a_probe_that_is_answered_closes_it():
 
     made.succeeded(106.1)
 
-    assert made.state == "closed"
+    assert made.state_at(106.1) == "closed"
     assert made.admits(106.1)
 
 

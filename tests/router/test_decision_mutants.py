@@ -196,6 +196,8 @@ def _play(case: Mapping[str, Any], modules: Modules) -> list[str]:
     if sent.id not in sim.replies:
         return ["there is no reply"]
     reply = sim.reply(sent)
+    if "signed anew" in case["name"] and sim.edge.attempts.grants.forgotten != 1:
+        return ["the old grant was used again"]
     headers = {name.decode(): value.decode() for name, value in reply.headers}
     return play.judge(Answer(reply.status, headers, reply.body))
 
@@ -215,8 +217,10 @@ def _answered(modules: Modules, x: Any) -> Any:
     sent = json.loads(x.sent_body)
     headers = {b"content-type": b"application/json"}
     if x.target != b"/v1/bundle":
-        return modules.messages.CellAnswer(200, headers, sent["command_id"].encode())
-    results = [{"status": 200, "body": one["command_id"]} for one in sent["envelopes"]]
+        return modules.messages.CellAnswer(
+            200, headers, json.dumps({"id": sent["command_id"]}).encode()
+        )
+    results = [{"status": 200, "body": {"id": one["command_id"]}} for one in sent["envelopes"]]
     body = json.dumps({"results": results}).encode()
     return modules.messages.CellAnswer(200, headers, body)
 
@@ -236,11 +240,12 @@ def _shared(modules: Modules) -> bool:
 
     sim = Sim(modules, _store(), cell, tenant_in_flight_max=2)
     for round_ in range(3):
-        requests = [sim.ask(_body(n), at=round_ + 0.1) for n in range(10)]
+        numbers = [n for n in range(10) if n != 5 or round_]
+        requests = [(n, sim.ask(_body(n), at=0.1)) for n in numbers]
         sim.run(10.0)
-        for number, request in enumerate(requests):
+        for number, request in requests:
             reply = sim.reply(request)
-            own = reply.body.strip(b'"') == f"c-{number}".encode()
+            own = json.loads(reply.body).get("id") == f"c-{number}"
             if own != (number != 5) or reply.status != (400 if number == 5 else 200):
                 return False
     return True

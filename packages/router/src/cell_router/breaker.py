@@ -40,10 +40,11 @@ class Breaker:
         self._probe_until = 0.0
         self.until = 0.0
 
-    @property
-    def state(self) -> str:
-        """`closed`, or `open` (which includes half open)."""
-        return "open" if self.until else "closed"
+    def state_at(self, now: float) -> str:
+        """Return `closed`, `open`, or `half_open`: one probe at a time may go."""
+        if not self.until:
+            return "closed"
+        return "open" if now < self.until else "half_open"
 
     def admits(self, now: float) -> bool:
         """Say whether a request may be sent; when half open, to one caller at a time."""

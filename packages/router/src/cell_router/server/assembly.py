@@ -13,7 +13,7 @@ from cell_router.auth.api_keys import ApiKeys
 from cell_router.auth.authenticator import Authenticator
 from cell_router.auth.jwks import IssuerKeys
 from cell_router.auth.jwt import TokenVerifier, TrustedIssuer
-from cell_router.auth.key_fetch import FileKeys, HttpKeys, KeyFetch
+from cell_router.auth.key_fetch import FileKeys, HttpKeys
 from cell_router.auth.key_shelf import FileShelf
 from cell_router.auth.refresher import JwksRefresher, Source
 from cell_router.config import Config, IssuerSettings
@@ -50,9 +50,8 @@ def build_edge(config: Config, store: RegistryView, machine: Machine) -> tuple[E
     for settings in config.settings.issuers:
         rules = settings.to_issuer()
         keys = IssuerKeys(rules.algorithms, jitter=machine.generator.random)
-        shelf = FileShelf(_shelf(config, settings.issuer))
         trusted[settings.issuer] = TrustedIssuer(rules, keys)
-        sources[settings.issuer] = Source(keys, _fetch(config, settings), shelf)
+        sources[settings.issuer] = _source(config, settings, keys)
     authenticator = Authenticator(TokenVerifier(trusted), _api_keys(config, machine.now_s()))
 
     def report(issuer: str, word: str) -> None:
@@ -74,10 +73,12 @@ def build_edge(config: Config, store: RegistryView, machine: Machine) -> tuple[E
     return edge, refresher
 
 
-def _fetch(config: Config, settings: IssuerSettings) -> KeyFetch:
+def _source(config: Config, settings: IssuerSettings, keys: IssuerKeys) -> Source:
     if settings.jwks_file:
-        return FileKeys(config.path(settings.jwks_file))
-    return HttpKeys(settings.jwks_url, local=config.settings.local)
+        # Read at each start and never kept: a reload takes what the file says now.
+        return Source(keys, FileKeys(config.path(settings.jwks_file)))
+    fetch = HttpKeys(settings.jwks_url, local=config.settings.local)
+    return Source(keys, fetch, FileShelf(_shelf(config, settings.issuer)))
 
 
 def _shelf(config: Config, issuer: str) -> Path:

@@ -8,6 +8,7 @@ from cell_router.decide import Failure
 from cell_router.edge import Edge
 from cell_router.exchange import Exchange
 from cell_router.messages import CellAnswer, Reply
+from cell_router.problems import PROBLEMS
 from cell_router.server.access_log import AccessLog, Line
 from cell_router.server.report import Gauge
 from cell_router.server.tally import Tally
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from cell_router.server.tracing import Attempt, Tracer
 
 _TRACEPARENT: Final = b"traceparent"
+_STATES: Final = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
 _AUTH: Final = frozenset({
     "credential_missing", "credential_invalid", "credential_expired", "auth_unavailable",
 })  # fmt: skip
@@ -58,6 +60,7 @@ class Observer:
     def attempted(self, x: Exchange, outcome: CellAnswer | Failure, now: float) -> None:
         """See `serving.Observer`."""
         cell = x.cell.record.id
+        self._tally.count("attempts", cell)
         if isinstance(outcome, CellAnswer):
             self._tally.answered(cell, now - x.sent_at)
             status, reason = outcome.status, ""
@@ -87,12 +90,10 @@ class Observer:
 
     def refused(self, code: str) -> None:
         """See `serving.Observer`."""
-        self._tally.request("", 400, code, 0.0)
+        self._tally.request("", PROBLEMS[code][0], code, 0.0)
 
     def _count_rare(self, x: Exchange, cell: str) -> None:
         tally = self._tally
-        if x.attempts > 1:
-            tally.count("attempts", cell, x.attempts - 1)
         if x.retries:
             tally.count("retries", "", x.retries)
         if x.shed:
@@ -135,6 +136,6 @@ def gauges(edge: Edge, connections: int, upstream: Iterable[tuple[str, int]]) ->
     ]
     for cell, state in edge.attempts.cells.items():
         found.append(("in_flight", cell, float(state.gate.in_flight)))
-        found.append(("breaker_state", cell, 2.0 if state.breaker.state == "open" else 0.0))
+        found.append(("breaker_state", cell, _STATES[state.breaker.state_at(edge.now)]))
     found.extend(("upstream_connections", cell, float(count)) for cell, count in upstream)
     return found

@@ -80,7 +80,7 @@ class Serving:
         self._now_s = now_s
         self._pools: dict[str, tuple[object, Pool]] = {}
         self._ready: deque[tuple[Exchange, object]] = deque()
-        self._is_stepping = False
+        self._is_stepping = self._is_closed = False
         self._ticks = 0
         self._tick()
 
@@ -114,6 +114,10 @@ class Serving:
         """Let every connection end with its next answer."""
         for client in self.clients:
             client.drain()
+
+    def close(self) -> None:
+        """Look at nothing any more: the registry's store may be closed."""
+        self._is_closed = True
 
     def close_idle(self) -> None:
         """End the connections on which nothing is under way."""
@@ -230,6 +234,8 @@ class Serving:
     # ── The coarse clock ─────────────────────────────────────────────────────
 
     def _tick(self) -> None:
+        if self._is_closed:
+            return
         now = self.loop.time()
         edge = self.edge
         edge.now = now

@@ -33,6 +33,7 @@ from cell_router.stores.lmdb import LmdbView
 
 REPORT_S: Final = 0.5
 LOG_S: Final = 0.1
+RESOLVE_S: Final = 3.0
 LAST_IDLE_S: Final = 1.0
 """What is left of a drain when idle connections are closed; until then they may ask once more."""
 
@@ -76,6 +77,7 @@ class Worker:
         self._machine = machine
         self._slot = slot
         self._tally = Tally()
+        self._access_log = log_to(STDOUT, config.settings.log.success_sample, os.write)
         self._link: Link[ToWorker] | None = None
         self._asking: dict[str, Callable[[bool | None], None]] = {}
         self._drain_s = 0.0
@@ -93,8 +95,7 @@ class Worker:
             slot=self._slot,
             generator=self._machine.generator,
         )
-        access_log = log_to(STDOUT, settings.log.success_sample, os.write)
-        observer = Observer(self._tally, access_log, tracer, self._bug)
+        observer = Observer(self._tally, self._access_log, tracer, self._bug)
         observer.attach(edge)
         refresher.recall()
         await asyncio.to_thread(refresher.refresh_due)
@@ -116,17 +117,18 @@ class Worker:
         )
         self._link.send(Ready())
         reporting = asyncio.create_task(self._report(edge, serving))
-        logging_ = asyncio.create_task(_tick(access_log.tick))
+        logging_ = asyncio.create_task(_tick(self._access_log.tick))
         await self._ending.wait()
         server.close()  # The socket itself stays open in the supervisor: nothing queued is lost.
         await self._drain(serving)
         for task in (reporting, logging_):
             task.cancel()
         self._send_report(edge, serving)
-        access_log.tick()
+        self._access_log.tick()
         refresher.stop()
         if tracer is not None:
             await asyncio.to_thread(tracer.close)
+        serving.close()
         store.close()
         return 0
 
@@ -186,7 +188,10 @@ class Worker:
             self._send_report(edge, serving)
 
     def _send_report(self, edge: Edge, serving: Serving) -> None:
-        breakers = {cell: state.breaker.state for cell, state in edge.attempts.cells.items()}
+        if dropped := self._access_log.take_dropped():
+            self._tally.count("log_lines_dropped", by=dropped)
+        cells = edge.attempts.cells.items()
+        breakers = {cell: state.breaker.state_at(edge.now) for cell, state in cells}
         shown = gauges(edge, len(serving.clients), serving.upstream_connections())
         report = self._tally.take_changes(shown, breakers)
         if self._link is None or not self._link.send(report):
@@ -216,6 +221,7 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     """Return the addresses of `host`, as `addresses.Resolver`."""
     loop = asyncio.get_running_loop()
     with contextlib.suppress(UnicodeError):
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        async with asyncio.timeout(RESOLVE_S):  # A TimeoutError is an OSError.
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         return list(dict.fromkeys(str(entry[4][0]) for entry in found))
     return []
