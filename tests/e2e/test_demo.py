@@ -1,7 +1,7 @@
 """The demo, as `make demo` runs it: it proves what it says, fails when it cannot, and cleans up."""
 
-import http.client
 import json
+import os
 import re
 import shutil
 import signal
@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
+from cell_devstack.demo import TENANTS
+from cell_devstack.edge_client import EdgeClient
 from cell_devstack.world import Zips, dynamo_client
 from tests.e2e import processes
 
@@ -80,30 +81,51 @@ def start(zips: Zips, tmp_path: Path) -> Iterator[Callable[..., Demo]]:
         demo.end()
 
 
-def test_it_exits_with_0_and_says_what_it_proved(start):
-    demo = start("--seconds", "2")
+def test_it_exits_with_0_and_says_what_it_proved_and_which_cloud_served_whom(start):
+    demo = start("--seconds", "6")
 
     assert demo.exit_code() == 0, demo.printed
     text = " ".join(demo.printed.split())
     assert "FAILED" not in text
-    for tenant, cloud in (("T-100", "aws"), ("T-200", "azure")):
-        assert re.search(
-            rf"proved {tenant} on {cloud}: \d+ entries in one unbroken chain to [0-9a-f]{{12}}",
-            text,
+    homes = {tenant: home.partition("-")[0] for tenant, home in TENANTS.items()}
+    for tenant, cloud in (homes | {"T-300": "azure"}).items():
+        assert re.search(rf"proved {tenant} on {cloud}: \d+ entries to [0-9a-f]{{12}}", text)
+        served = (
+            rf"{tenant} aws \d+, azure \d+ " if tenant == "T-300" else rf"{tenant} {cloud} \d+ "
         )
-    assert text.count("debits equal credits") == text.count("acknowledged commands all there") == 2
+        assert re.search(served, text), text
+    moved = re.search(
+        r"proved T-300 moved live: (\d+) entries copied, \d+ of them in the (\d+) ms that it was"
+        r" frozen; the edge held (\d+) requests and followed \d+ answers 421;"
+        r" its longest request took \d+ ms; failed requests: 0",
+        text,
+    )
+    assert moved is not None, text
+    assert [int(figure) > 0 for figure in moved.groups()] == [True] * 3
+
+
+def test_what_it_prints_fits_a_terminal_of_80_columns(start):
+    demo = start("--seconds", "3")
+
+    assert demo.exit_code() == 0, demo.printed
+    # What is for pasting is one line however long, and a log's lines are never wrapped.
+    pasted = ("export ", "curl ", '     -H "x-api-key', "   ", "        ")
+    lines = [line for line in demo.printed.splitlines() if not line.startswith(pasted)]
+    assert [line for line in lines if len(line.rstrip()) > 80] == []
+    assert "…" not in demo.printed
 
 
 @_linux_only
 def test_kept_it_serves_the_curl_it_prints_and_leaves_nothing_behind(start):
-    demo = start("--seconds", "1", "--keep")
+    demo = start("--seconds", "3", "--keep")
     demo.until("Left running")
     children = demo.children
 
     answer = _curled(demo.printed) if shutil.which("curl") else _asked(demo.printed)
     code = demo.interrupt()
 
-    assert len(children) >= 5  # Two databases, two Lambda instances, one function app.
+    # Two databases, two Lambda instances, a function app, and a router of three processes.
+    assert len(children) >= 8
     assert (answer["status"], answer["command_id"]) == ("applied", "my-first")
     assert code == 130
     assert processes.alive(children) == set()
@@ -159,34 +181,27 @@ def _corrupt(demo: Demo, key: str) -> None:
 
 
 def _curl(printed: str) -> str:
-    """Return the printed command; a terminal of another width may have wrapped it."""
+    """Return the printed commands; a terminal of another width may have wrapped them."""
     lines = printed.split("another terminal", 1)[1].splitlines()
-    first = next(index for index, line in enumerate(lines) if line.startswith("curl"))
+    first = next(index for index, line in enumerate(lines) if line.startswith("export"))
     rest = lines[first:]
     return "\n".join(rest[: rest.index("")])
 
 
 def _curled(printed: str) -> Any:
-    done = subprocess.run(
-        ["/bin/sh", "-c", _curl(printed)], capture_output=True, text=True, check=True, timeout=60
-    )
+    command = ["/bin/sh", "-c", _curl(printed).replace("curl -si", "curl -s")]
+    env = {"PATH": os.defpath}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=env)
     return json.loads(done.stdout)
 
 
 def _asked(printed: str) -> Any:
     command = _curl(printed)
-    target, desk = re.findall(r"http://127\.0\.0\.1:\d+[^\s')]*", command)
-    body = command.split("-d '", 1)[1].rsplit("'", 1)[0]
-    grant = _http("GET", desk, None, {})
-    headers = {"content-type": "application/json", "authorization": f"Bearer {grant}"}
-    return json.loads(_http("POST", target, body, headers))
-
-
-def _http(method: str, url: str, body: str | None, headers: dict[str, str]) -> str:
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=60)
-    try:
-        connection.request(method, parts.path, body, headers)
-        return connection.getresponse().read().decode()
-    finally:
-        connection.close()
+    key = command.split("export CELL_API_KEY=", 1)[1].split()[0]
+    [url] = re.findall(r"http://127\.0\.0\.1:\d+", command)
+    body = json.loads(command.split("-d '", 1)[1].rsplit("'", 1)[0])
+    with EdgeClient(url, key) as client:
+        answer = client.process(
+            body["tenant_id"], body["command_id"], body["command"], body["data"]
+        )
+    return answer.body

@@ -38,12 +38,12 @@ _MOVES_AFTER: Final = 0.4
 _REFRESH_S: Final = 0.25
 _PLAIN_REFRESH_S: Final = 1.0
 _PROOF: Final = """\
-An audit of each tenant at its home: the log is one unbroken chain, entities are
-the fold of their events and add up to the digest, debits equal credits, and each
-acknowledged command is there once.
+An audit of each tenant at its home: the log is one unbroken chain, entities
+are the fold of their events and add up to the digest, debits equal credits,
+and each acknowledged command is there once.
 """
 # A feed this slow lets answers of the old home be the first to tell the edge of the move.
-_ROUTER: Final = RouterSettings(poll_s=0.5)
+_ROUTER: Final = RouterSettings(poll_s=1.0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -128,6 +128,10 @@ class FaultProxy:
         with self._lock:
             return dict(self._seen)
 
+    def watch(self, watcher: Watcher) -> None:
+        """Let `watcher` see what passes from now on, instead of the last one."""
+        self._watcher = watcher
+
     def set(self, fault: Fault | Refuse) -> None:
         """Replace the fault in force; it holds from the next request on."""
         if isinstance(fault, Refuse):
