@@ -48,7 +48,7 @@ class ClientConnection(asyncio.Protocol):
         self._stream: Stream | None = None
         self._clogged = self._closing = self._draining = self._peer_done = False
         self._keep_alive_asked = True
-        self._refusal = ""
+        self._refusal: RequestRefused | None = None
         self._lingered = 0
         self._phase = _IDLE
         self.busy = False
@@ -78,7 +78,7 @@ class ClientConnection(asyncio.Protocol):
             reader.feed(data)
         except RequestRefused as no:
             self._closing = True
-            self._refusal = no.code
+            self._refusal = no
         self._react(reader)
 
     def _react(self, reader: RequestReader) -> None:
@@ -159,7 +159,7 @@ class ClientConnection(asyncio.Protocol):
         elif self._reader.idle:
             self._transport.close()
         else:
-            self._refusal = "request_timeout"
+            self._refusal = RequestRefused("request_timeout")
             self._refuse()
 
     @property
@@ -269,9 +269,11 @@ class ClientConnection(asyncio.Protocol):
 
     def _refuse(self) -> None:
         """Answer a request that cannot be read; what came before it has been answered."""
-        if self._transport is not None:
-            reply = problem(self._refusal)
-            self._serving.refused(self._refusal)
+        no = self._refusal
+        if self._transport is not None and no is not None:
+            reply = problem(no.code, **no.limits)
+            reply.headers.append((b"x-request-id", self._serving.new_id().encode()))
+            self._serving.refused(no.code)
             framing = b"content-length: %d\r\n" % len(reply.body)
             self._transport.write(self._head(reply, True, framing) + reply.body)  # noqa: FBT003 - see _head
         self._linger()

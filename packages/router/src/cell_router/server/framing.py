@@ -33,11 +33,16 @@ for _name in (
 
 
 class RequestRefused(Exception):
-    """What came is not a request that the edge takes; the connection ends after the answer."""
+    """What came is not a request that the edge takes; the connection ends after the answer.
 
-    def __init__(self, code: str) -> None:
+    Attributes:
+        limits: What the answer says beside the code.
+    """
+
+    def __init__(self, code: str, **limits: int) -> None:
         super().__init__(code)
         self.code = code
+        self.limits = limits
 
 
 class RequestReader:
@@ -60,7 +65,7 @@ class RequestReader:
         self._bytes_max = body_bytes_max
         self._new_id = new_id
         self._parser = httptools.HttpRequestParser(self)
-        self._refusal = ""
+        self._refusal: RequestRefused | None = None
         self._good_host: bytes | None = None
         self.complete: deque[tuple[EdgeRequest, bool]] = deque()
         self.idle = True
@@ -89,7 +94,7 @@ class RequestReader:
         except httptools.HttpParserInvalidMethodError:
             raise RequestRefused("not_implemented") from None
         except (httptools.HttpParserError, httptools.HttpParserCallbackError):
-            raise RequestRefused(self._refusal or "bad_request") from None
+            raise self._refusal or RequestRefused("bad_request") from None
         # A part that also ended the request before says nothing of how long this head is.
         if self.in_head and not self.idle and len(self.complete) == held:
             self._fed_bytes += len(data)
@@ -104,7 +109,7 @@ class RequestReader:
     def on_url(self, url: bytes) -> None:  # noqa: D102 - httptools' protocol
         self._url += url
         if len(self._url) > TARGET_BYTES_MAX:
-            raise self._refused("target_too_long")
+            raise self._refused("target_too_long", limit_bytes=TARGET_BYTES_MAX)
 
     def on_header(self, name: bytes, value: bytes) -> None:  # noqa: D102 - httptools' protocol
         self._fields += 1
@@ -151,7 +156,7 @@ class RequestReader:
         if self._length < 0:
             self._length -= len(body)
             if -self._length - 1 > self._limit():
-                raise self._refused("payload_too_large")
+                raise self._refused("payload_too_large", limit_bytes=self._limit())
 
     def on_message_complete(self) -> None:  # noqa: D102 - httptools' protocol
         path, _, query = self._url.partition(b"?")
@@ -193,11 +198,12 @@ class RequestReader:
                 raise self._refused("bad_request")
             self._length = int(length)
             if self._length > self._limit():
-                raise self._refused("payload_too_large")
+                raise self._refused("payload_too_large", limit_bytes=self._limit())
 
     def _limit(self) -> int:
         return BUNDLE_BYTES_MAX if self._url == b"/v1/bundle" else self._bytes_max
 
-    def _refused(self, code: str) -> RequestRefused:
-        self._refusal = code
-        return RequestRefused(code)
+    def _refused(self, code: str, **limits: int) -> RequestRefused:
+        # httptools hides what a callback raises behind an error of its own.
+        self._refusal = RequestRefused(code, **limits)
+        return self._refusal
