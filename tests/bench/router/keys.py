@@ -7,6 +7,7 @@ import datetime as dt
 import ipaddress
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -97,7 +98,7 @@ def client_token(keys: Keys, tenant: str, algorithm: str, now_s: int, **claims: 
         "exp": now_s + TOKEN_LIFE_S,
         **claims,
     }
-    key = SECRET if algorithm == "HS256" else keys.text("client.pem")
+    key = SECRET if algorithm == "HS256" else _signing_key(keys.path("client.pem"))
     return jwt.encode(payload, key, algorithm=algorithm, headers={"kid": CLIENT_KID})
 
 
@@ -106,6 +107,12 @@ def read_grant(keys: Keys, token: str, cell: str) -> dict[str, Any]:
     algorithm = jwt.get_unverified_header(token).get("alg")
     key = SECRET if algorithm == "HS256" else keys.text("edge.pub.pem")
     return jwt.decode(token, key, algorithms=["EdDSA", "HS256"], audience=cell)
+
+
+@cache
+def _signing_key(path: Path) -> Any:
+    """Return the key as an object: to read it takes far longer than to sign with it."""
+    return RSAAlgorithm(RSAAlgorithm.SHA256).prepare_key(path.read_text())
 
 
 def _certificate(name: str, public: Any, signer: Any, issuer: str) -> x509.Certificate:

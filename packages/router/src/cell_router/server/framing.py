@@ -8,7 +8,7 @@ all fields but those that the edge reads end here, so a client's framing never r
 import re
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import httptools
 
@@ -39,7 +39,7 @@ class RequestRefused(Exception):
         limits: What the answer says beside the code.
     """
 
-    def __init__(self, code: str, **limits: int) -> None:
+    def __init__(self, code: str, **limits: Any) -> None:  # noqa: ANN401 - JSON
         super().__init__(code)
         self.code = code
         self.limits = limits
