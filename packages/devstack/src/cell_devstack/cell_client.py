@@ -1,6 +1,6 @@
 """Talks to one cell over HTTP with grants, as the edge and the control plane do.
 
-Refuses to retry on its own: what a caller may do next depends on the answer's code.
+Refuses to retry a tenant's command on its own: what its caller may do next depends on the code.
 """
 
 import time
@@ -14,6 +14,9 @@ from cell_devstack.local_keys import LocalKeys
 __all__ = ["Answer", "Answered", "AtEpoch", "CellClient", "NoAnswer"]
 
 _GRANT_USE_S: Final = 25.0
+_CONTROL_PATIENCE_S: Final = 10.0
+_CONTROL_PAUSE_S: Final = 0.05
+_BUSY: Final = {"contention", "outcome_unknown", "store_unavailable", "throttled"}
 
 
 class Answered(Exception):
@@ -43,10 +46,18 @@ class CellClient(JsonClient):
     def control(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
         """Call the control interface below `/v1/control/tenants`; return the body of a 200.
 
+        Each of its calls is idempotent, so one whose store was busy is made again for a while.
+
         Raises:
             Answered: It said no.
         """
-        answer = self.request(method, f"/v1/control/tenants{path}", self.grant("", 0), body)
+        until = time.monotonic() + _CONTROL_PATIENCE_S
+        target = f"/v1/control/tenants{path}"
+        while True:
+            answer = self.request(method, target, self.grant("", 0), body)
+            if answer.code not in _BUSY or time.monotonic() > until:
+                break
+            time.sleep(_CONTROL_PAUSE_S)
         if answer.status != 200:
             raise Answered(f"{method} {path}: {answer.status} {answer.code}")
         return answer.body
