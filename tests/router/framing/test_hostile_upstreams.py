@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import pytest
 
 from tests.router.framing.client import Client, Got
-from tests.router.framing.edge import edge
+from tests.router.framing.edge import RunningEdge, edge
 from tests.router.framing.hostile import HELLO, LASTING, QUICK, Hostile
 from tests.router.framing.samples import READ_ONCE, get, sized
 from tests.router.framing.upstream import Upstream, echo
 
 EVERY = [*QUICK, *LASTING]
-TOTAL_S = 0.15
-DEADLINE_S = 0.15
-HANG_S = 1.5
-TOGETHER = 16
+TOTAL_S = 0.6
+DEADLINE_S = 0.6
+HANG_S = 15.0
+TOGETHER = 12
+TRIES_MAX = 20
 
 
 @dataclass
@@ -58,12 +59,21 @@ def act(one: Hostile, request: bytes) -> Came:
             poisoned = {number for number, _ in upstream.requests}
             attempts = len(upstream.requests)
             upstream.script = echo
-            with Client(served.port, settle=served.settle) as other:
-                other.send([get()])
-                after = other.read(1)
+            after = next_answer(served)
             next_on = {number for number, _ in upstream.requests[attempts:]}
             client.read_what_is_there()
     return Came(got, took_s, attempts, poisoned, after, next_on, upstream.ambiguities)
+
+
+def next_answer(served: RunningEdge) -> Got:
+    """Ask as the next client does, and once more where a busy machine was too slow for it."""
+    for _ in range(TRIES_MAX):
+        with Client(served.port, settle=served.settle) as other:
+            other.send([get()])
+            after = other.read(1)
+        if [reply.status for reply in after.replies] not in ([503], [504]):
+            break
+    return after
 
 
 @pytest.fixture(scope="module")
