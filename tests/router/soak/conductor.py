@@ -49,6 +49,8 @@ class Conductor:
                 self.happened[event.what] += 1
         except Exception as problem:  # noqa: BLE001 - a thread's last line: the run reports it
             self.problems.append(f"{type(problem).__name__}: {problem}")
+        finally:
+            self._world.hang_up()
 
     def _reached(self, count, at_most_s=None):
         end = None if at_most_s is None else time.monotonic() + at_most_s

@@ -1,5 +1,6 @@
-"""Proportional memory of a supervisor's workers, from /proc."""
+"""Memory and CPU time of a supervisor and its workers, from /proc."""
 
+import os
 from pathlib import Path
 
 
@@ -19,6 +20,12 @@ def pss_bytes(pid):
 def private_bytes(pid):
     """Return what no other process shares."""
     return _field(pid, "Private_Clean:") + _field(pid, "Private_Dirty:")
+
+
+def cpu_seconds(pid):
+    """Return how long it has computed, in user and kernel mode."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _field(pid, name):

@@ -139,6 +139,7 @@ class _Run:
             acknowledged = self._books.entries.get(tenant, {})
             epoch = self._world.homes[tenant]
             self._verdict.problems += audit(client, tenant, epoch, acknowledged)
+        self._world.hang_up()
 
 
 def bugs_in(log):

@@ -93,6 +93,11 @@ class SoakWorld:
         self._mover.seal(tenant, epoch, source, target)
         self.moves += 1
 
+    def hang_up(self):
+        """Close this thread's connections to the cells."""
+        for client in self.clients.values():
+            client.close()
+
     def publish(self):
         """Let the router's registry say what is so."""
         with self._lock:
