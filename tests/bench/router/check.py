@@ -111,4 +111,5 @@ class Check:
         if not self.job.tls:
             return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         context = ssl.create_default_context(cafile=str(self.material.keys.path("ca.crt")))
+        context.minimum_version = ssl.TLSVersion.TLSv1_3  # Another version costs something else.
         return http.client.HTTPSConnection("localhost", self.port, timeout=10, context=context)

@@ -65,6 +65,7 @@ http {{
   uwsgi_temp_path tmp; scgi_temp_path tmp;
   client_body_buffer_size 64k;
   keepalive_timeout 1h; keepalive_requests 1000000000; tcp_nodelay on;
+  ssl_protocols TLSv1.2 TLSv1.3;
   ssl_certificate {keys.path("server.crt")}; ssl_certificate_key {keys.path("server.key")};
   {servers}
   server {{ listen 127.0.0.1:{status_port}; stub_status; }}

@@ -143,7 +143,7 @@ class NginxLua(_Nginx):
 def _pass(setup: Setup, cell: str, headers: str = "") -> str:
     tls = f"""
       proxy_ssl_verify on; proxy_ssl_trusted_certificate {setup.keys.path("ca.crt")};
-      proxy_ssl_name localhost; proxy_ssl_server_name on;"""
+      proxy_ssl_name localhost; proxy_ssl_server_name on; proxy_ssl_protocols TLSv1.2 TLSv1.3;"""
     return f"""
       proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host localhost;
       {headers} {tls if setup.job.tls else ""}
@@ -174,7 +174,9 @@ def _program(setup: Setup, modules: tuple[str, ...], *, http: str, server: str) 
         for cell in CELLS
     )
     tls = (
-        f"ssl_certificate {keys.path('server.crt')}; ssl_certificate_key {keys.path('server.key')};"
+        # This nginx's own default ends at 1.2; all peers shall speak 1.3.
+        f"ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {keys.path('server.crt')}; "
+        f"ssl_certificate_key {keys.path('server.key')};"
     )
     config = setup.write(
         "nginx.conf",
