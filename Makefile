@@ -27,7 +27,7 @@ help: ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ── What a user runs ─────────────────────────────────────────────────────────
-.PHONY: demo test test-slow races schemathesis e2e properties deep lint fix build bench bench-cell
+.PHONY: demo test test-slow races schemathesis e2e soak properties deep lint fix build audit bench bench-cell bench-router
 demo: $(INSTALLED) ## Run a cell of each cloud here, with traffic and proof (KEEP=1: until Ctrl-C)
 	$(BIN)/python -m cell_devstack $$($(BIN)/python -m tools.local_zips) $(if $(KEEP),--keep)
 
@@ -46,6 +46,9 @@ schemathesis: $(INSTALLED) ## Hold both running cells to their OpenAPI (CASES=12
 e2e: $(INSTALLED) ## Break both running cells in every way
 	$(BIN)/pytest -m slow tests/e2e --ignore tests/e2e/test_schemathesis.py
 
+soak: $(INSTALLED) ## Soak the router with cells that fail, move and slow down (REQUESTS=1000000 SEED=1)
+	$(BIN)/python -m tests.router.soak --requests $(or $(REQUESTS),1000000) --seed $(or $(SEED),1)
+
 properties: $(INSTALLED) ## Walk the domains' properties longer than the fast suite does
 	$(BIN)/pytest --hypothesis-profile ci tests/core/test_domain_properties.py
 
@@ -63,14 +66,22 @@ fix: $(INSTALLED) ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-build: $(INSTALLED) ## Build dist/aws_worker.zip and dist/azure_worker.zip
+build: $(INSTALLED) ## Build dist/: both cells' zips, the router, the edge's Worker, bills of materials
 	$(BIN)/python -m tools.bundle --uv $(UV)
+	$(BIN)/python -m tools.worker_bundle
+	$(BIN)/python -m tools.sbom
 
-bench: bench-cell ## Run every benchmark
+audit: $(INSTALLED) ## Ask for known vulnerabilities of what is deployed (skips loudly offline)
+	$(BIN)/python -m tools.audit
+
+bench: bench-cell bench-router ## Run every benchmark
 
 bench-cell: $(INSTALLED) ## Measure CPU per command and ratios to the bare SDKs; then the zips
 	$(BIN)/python -m tests.bench.cell
-	$(BIN)/python -m tools.bundle --uv $(UV)
+	$(BIN)/python -m tools.bundle --uv $(UV) aws_worker azure_worker
+
+bench-router: $(INSTALLED) ## Measure the router beside nginx, HAProxy, Envoy and Python peers (FLAGS=--quick)
+	$(BIN)/python -m tests.bench.router $(FLAGS)
 
 # ── Housekeeping ─────────────────────────────────────────────────────────────
 .PHONY: lock upgrade clean
