@@ -126,6 +126,12 @@ class Edge:
 
         return wait
 
+    def reach(self, cell: str, through: str) -> None:
+        """Let the router find `cell` behind the proxy of the cell `through`."""
+        path = urlsplit(self.world.cells[through].base_url).path
+        self.world.registry.reach(cell, self.proxies[through].url + path)
+        self.settle()
+
     def illegitimate(self) -> list[Sent]:
         """Return what went to a cell that the tenant's epoch does not name, or for two tenants."""
         sent = [each for recorder in self.recorders.values() for each in recorder.sent]
@@ -149,7 +155,7 @@ def edge_before(zips: Zips) -> Iterator[Edge]:
             recorder = edge.recorders[name] = Recorder(name, edge.changed)
             proxy = FaultProxy(cell.base_url, watcher=recorder)
             edge.proxies[name] = stack.enter_context(proxy)
-            world.registry.reach(name, proxy.url + urlsplit(cell.base_url).path)
+            edge.reach(name, name)
         yield edge
 
 
@@ -166,17 +172,18 @@ class Resident:
         edge.world.provision(tenant, home)
         edge.settle()
         for account in ("alice", "bob"):
-            self._open(account)
+            opened = self.reached(lambda account=account: self._open(account))
+            assert opened.status == 200, opened
 
-    def _open(self, account: str) -> None:
-        # An earlier test may have left the cell's breaker open, for some seconds.
+    def reached(self, call: Callable[[], Answer]) -> Answer:
+        """Return the answer to `call`, once the breaker that an earlier fault opened lets it by."""
         deadline = time.monotonic() + SEEN_WITHIN_S
-        while (opened := self._opened(account)).code == "cell_unavailable":
-            assert time.monotonic() < deadline, opened
+        while (answer := call()).code == "cell_unavailable":
+            assert time.monotonic() < deadline, answer
             time.sleep(0.1)
-        assert opened.status == 200, opened
+        return answer
 
-    def _opened(self, account: str) -> Answer:
+    def _open(self, account: str) -> Answer:
         return self.send(f"open-{account}", "open_account", account=account)
 
     def send(

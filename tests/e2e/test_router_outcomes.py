@@ -103,7 +103,7 @@ def test_a_lost_answer_whose_tenant_then_moves_is_the_first_answer_at_the_new_ho
     resident.mover(publishes=True).run()
     resident.edge.settle()
 
-    answer = resident.pay()
+    answer = resident.reached(resident.pay)
 
     assert (answer.status, answer.body["replayed"]) == (200, True)
     assert answer.headers["x-cell"] == resident.away.id

@@ -237,3 +237,17 @@ def test_a_throttled_store_is_told_to_the_client_who_may_send_it_again(resident:
     assert explained(answer)["attempts"] == "1"
     assert resident.pay().status == 200
     assert resident.journaled("paid") == 1
+
+
+def test_a_request_to_the_wrong_cell_would_be_seen(resident: Resident):
+    edge = resident.edge
+    edge.reach(resident.home.id, through=resident.away.id)
+
+    answer = resident.pay()
+    seen = edge.illegitimate()
+    edge.reach(resident.home.id, through=resident.home.id)
+    edge.recorders[resident.away.id].sent.clear()
+
+    assert {(sent.cell, sent.audience) for sent in seen} == {(resident.away.id, resident.home.id)}
+    # The other cell takes no grant that is not for it, and the client learns nothing of that.
+    assert (answer.status, answer.code) == (502, "cell_refused")
