@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cell_core.wire.registry import read_tenant
-from cell_core.wire.registry_keys import RegistryVerifier
 from cell_router.config import Config
-from cell_router.config_findings import ConfigError, Finding
 from cell_router.registry import Registry
 from cell_router.server.admin import AdminSources, RouteShown, build_admin
 from cell_router.server.admin_server import AdminServer
@@ -26,9 +24,7 @@ from cell_router.server.positions import Positions
 from cell_router.server.registry_keeper import RegistryKeeper, SyncKeeper
 from cell_router.server.registry_thread import RegistryThread
 from cell_router.server.supervisor import Intake, Parts, Supervisor, WorkerSpec
-from cell_router.sources.backoff import Patience
-from cell_router.sources.opening import open_source
-from cell_router.sources.sync import RegistrySync
+from cell_router.sources.following import follow
 from cell_router.stores.lmdb import LmdbStore
 
 if TYPE_CHECKING:
@@ -121,26 +117,7 @@ def _rules(config: Config, slots: int) -> Rules:
 
 
 def _keeper(config: Config, store: LmdbStore, machine: Machine) -> RegistryKeeper:
-    settings = config.settings.registry
-    credential = config.path(settings.credential_file) if settings.credential_file else None
-    local = config.settings.local
-    try:
-        source = open_source(
-            settings.source,
-            credential_file=credential,
-            local=local,
-            options={"allow_http": "true"} if local else {},
-        )
-        verify = RegistryVerifier(config.path(settings.keys).read_text())
-    except (ValueError, OSError) as wrong:
-        message = f"cannot be used ({type(wrong).__name__}): run `cell-router check`"
-        raise ConfigError([Finding("registry", message)]) from None
-    patience = Patience(
-        wait_s=_FILE_WAIT_S if settings.source.startswith("file:") else _FEED_WAIT_S,
-        poll_s=settings.poll_s,
-        age_max_s=settings.age_max_s,
-    )
-    sync = RegistrySync(store, source, verify, draw=machine.generator.random, patience=patience)
+    sync = follow(config, store, machine.generator.random)
     return SyncKeeper(sync, store, machine.now_ms, machine.log)
 
 

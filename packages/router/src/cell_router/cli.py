@@ -1,4 +1,4 @@
-"""The command line: `serve`, `check`, `registry`, `keys`, and `worker`, which is for `serve` alone.
+"""The command line: `serve`, `check`, `registry`, `keys`, `grant-key`; `worker` is for `serve` alone.
 
 Exit codes: 0 done, 1 it did not work or something was found, 2 the command line is wrong, 78 the
 configuration is refused. Each command loads what it needs and no more.
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 _DESCRIPTION: Final = "The edge router: finds each tenant's cell in its registry and proxies to it."
-_DELEGATED: Final = ("registry", "keys")
+_DELEGATED: Final = ("registry", "keys", "grant-key")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     _take_config(check)
     check.add_argument("--json", action="store_true", help="print the findings as JSON")
     commands.add_parser("registry", help="write and read registry files (registry --help)")
+    commands.add_parser("grant-key", help="make the key that signs grants (grant-key --help)")
     commands.add_parser("keys", help="make, list and revoke API keys (keys --help)")
     worker = commands.add_parser("worker", description="Run by `serve`; of no use alone.")
     _take_config(worker)
@@ -102,6 +103,10 @@ def _delegate(command: str, arguments: Sequence[str]) -> int:
         from cell_router.registry_file import main as registry  # noqa: PLC0415 - as above
 
         return registry(arguments)
+    if command == "grant-key":
+        from cell_router.grant_key_tool import main as grant_key  # noqa: PLC0415 - as above
+
+        return grant_key(arguments)
     from cell_router.auth.api_key_tool import main as keys  # noqa: PLC0415 - as above
 
     return keys(arguments)
