@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import uvloop
 
+from cell_devstack.cell_client import Answered
 from cell_devstack.local_router import RouterSettings
 from tests.router.soak.audit import audit
 from tests.router.soak.books import Books
@@ -138,7 +139,10 @@ class _Run:
             client = self._world.clients[self._world.home(tenant)]
             acknowledged = self._books.entries.get(tenant, {})
             epoch = self._world.homes[tenant]
-            self._verdict.problems += audit(client, tenant, epoch, acknowledged)
+            try:
+                self._verdict.problems += audit(client, tenant, epoch, acknowledged)
+            except Answered as no:
+                self._verdict.problems.append(f"{tenant} cannot be audited: {no}")
         self._world.hang_up()
 
 

@@ -16,6 +16,7 @@ ACCOUNTS = ("alice", "bob", "carol", "dave")
 FUNDS = 1_000_000
 OPEN_MAX = 3
 PATIENCE_S = 1.0
+SETTLED_MAX_S = 90.0
 HOT_SHARE = 0.2
 DEADLINE_MS = 1500
 READ_PATH = "/v1/tenants/{}/domains/records/streams/main/entities/record.self"
@@ -99,6 +100,7 @@ class Traffic:
         self._port = port
         self._clients = clients
         self._seed = seed
+        self._ended = float("inf")
 
     async def prepare(self, tenants):
         queue = deque(op for tenant in tenants for op in self._operations.prepare(tenant))
@@ -107,13 +109,18 @@ class Traffic:
                 group.create_task(self._client(number, queue.popleft, lambda: bool(queue)))
 
     async def run(self, requests):
+        """Ask, and then settle what is open; it counts as wrong what cannot be settled."""
+
+        def goes_on():
+            loop = asyncio.get_running_loop()
+            if self._books.requests < requests:
+                return True
+            self._ended = min(self._ended, loop.time())
+            return False
+
         async with asyncio.TaskGroup() as group:
             for number in range(self._clients):
-                group.create_task(
-                    self._client(
-                        number, self._operations.draw, lambda: self._books.requests < requests
-                    )
-                )
+                group.create_task(self._client(number, self._operations.draw, goes_on))
 
     async def _client(self, number, draw, goes_on):
         generator = random.Random(f"{self._seed}-{number}")
@@ -121,6 +128,10 @@ class Traffic:
         loop = asyncio.get_running_loop()
         unsettled = deque()
         while goes_on() or unsettled:
+            if loop.time() > self._ended + SETTLED_MAX_S:
+                for op in unsettled:
+                    self._books.complain(f"{op.kind} of {op.tenant} was never settled")
+                break
             if unsettled and (unsettled[0].due <= loop.time()):
                 op = unsettled.popleft()
             elif goes_on() and len(unsettled) < OPEN_MAX:

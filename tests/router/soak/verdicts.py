@@ -1,13 +1,14 @@
 """Is an answer that is no success one that the edge or the cell documents?"""
 
-from http import HTTPStatus
-
 import msgspec
 
 from cell_core.app.problems import PROBLEMS as CELL_PROBLEMS
 from cell_router.problems import PROBLEMS as EDGE_PROBLEMS
 
 MUST_WAIT = {429, 503, 504}
+MAY_FAIL = {409, 502, *MUST_WAIT}
+"""Whoever asks for what there is, and may, gets no other failure."""
+
 NEVER_FROM_A_CELL = {"grant_missing", "grant_invalid", "grant_scope", "grant_tenant", "moved"}
 """Codes that are between the edge and a cell: a client must not see them."""
 
@@ -28,7 +29,7 @@ def fault_in(answer):
         return f"{answer.status} with a body that is no problem", ""
     if answer.status not in _STATUSES.get(code, ()):
         return f"{answer.status} {code} is in no table", code
-    if code in NEVER_FROM_A_CELL or answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+    if code in NEVER_FROM_A_CELL or answer.status not in MAY_FAIL:
         return f"{answer.status} {code} reached a client", code
     retry_after = answer.headers.get(b"retry-after", b"")
     if answer.status in MUST_WAIT and not (retry_after.isdigit() and int(retry_after) >= 1):
