@@ -81,8 +81,9 @@ class Connection:
         return self._protocol.transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
 
     def close(self):
+        """End it; without TLS's goodbye, which would outlive the loop."""
         if self._protocol is not None:
-            self._protocol.transport.close()
+            self._protocol.transport.abort()
             self._protocol = None
 
 

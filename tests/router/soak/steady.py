@@ -18,6 +18,8 @@ class SteadyLoad:
 
     Attributes:
         statuses: How often which status came; `broken` where none came.
+        took_s: How long each answer took.
+        waits: What each answer but 200 says in Retry-After, 0 for nothing.
         certificates: Of the servers that were connected to, in DER.
     """
 
@@ -29,6 +31,7 @@ class SteadyLoad:
         self._stopped = threading.Event()
         self.statuses = Counter()
         self.took_s = []
+        self.waits = []
         self.certificates = Counter()
         self.opened = 0
 
@@ -74,6 +77,8 @@ class SteadyLoad:
                 continue
             self.took_s.append(loop.time() - began)
             self.statuses[answer.status] += 1
+            if answer.status != 200:
+                self.waits.append(int(answer.headers.get(b"retry-after", 0)))
             if connection.opened > opened:
                 self.opened += 1
                 if self._tls is not None:

@@ -46,6 +46,8 @@ def test_a_dark_cell_does_not_slow_the_other_down_and_comes_back_by_itself(tmp_p
     assert opened == "open"
     assert set(dark.failures) <= {503, 504}
     assert dark.statuses[503] > dark.statuses[504], "most were told at once, by the breaker"
+    assert min(dark.waits) >= 1
+    assert 3 <= max(dark.waits) <= 73, "what the breaker has left: 5 to 60 s, with jitter"
     assert len(refused) >= 0.5 * len(dark.took_s)
 
 
