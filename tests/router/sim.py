@@ -168,6 +168,8 @@ class Sim:
         self._under_way[cell] = self._under_way.get(cell, 0) + 1
         self.most[cell] = max(self.most.get(cell, 0), self._under_way[cell])
         seconds, outcome = self.cell(x, self.now)
+        if x.until < x.deadline and self.now + seconds > x.until:
+            seconds, outcome = x.until - self.now, self.m.decide.Failure.UNKNOWN
 
         def come() -> None:
             self._under_way[cell] -= 1

@@ -12,7 +12,7 @@ from cell_router.decide import Failure
 from cell_router.exchange import SEND, CellState, Exchange, Step, Wait
 from cell_router.grants import GrantBook
 from cell_router.limits import Limits
-from cell_router.messages import PASSED_TO_CELL, CellAnswer
+from cell_router.messages import PASSED_TO_CELL, CellAnswer, EdgeRequest
 from cell_router.places import GO, Gate
 from cell_router.registry import Route
 from cell_router.tenancy import Call
@@ -23,7 +23,13 @@ Attempting: TypeAlias = Generator[Step, Any, Outcome]
 BLAMED_AFTER_S: Final = 1.0
 """A cell is blamed for a timeout only if it had this long: a client may name any deadline."""
 
+ATTEMPT_SHARE: Final = 0.6
+"""Of the time that is left: a request that was swallowed is sent again before its deadline."""
+
+ATTEMPT_MIN_S: Final = 1.0
 TENANTS_MAX: Final = 20_000
+_NEVER: Final = float("inf")
+_TYPE: Final = b"content-type"
 _ALONE: Final = "alone"
 
 
@@ -75,11 +81,26 @@ class Attempts:
         self.cells[record.id] = state
         return state
 
+    def lane_of(self, call: Call, route: Route) -> tuple[str, int] | None:
+        """Return the lane of a command that may share a commit, else None."""
+        return _lane(call, route) if call.shareable and self._limits.coalesce else None
+
+    def free_places(
+        self, route: Route, lane: tuple[str, int] | None
+    ) -> tuple[CellState, Gate] | None:
+        """Return the cell and the tenant's gate if a request may be sent at once; take nothing."""
+        record = route.cell
+        cell = self.cells.get(record.id) if record is not None else None
+        if cell is None or cell.record is not record or cell.breaker.until:
+            return None
+        if lane is not None and self.lanes.is_taken(lane):
+            return None
+        gate = self.tenants.get(route.tenant) or self._new_gate(route.tenant)
+        return (cell, gate) if gate.is_free and cell.gate.is_free else None
+
     def _share(self, x: Exchange, call: Call, route: Route, *, held: bool) -> Attempting:
         """Send a command alone if its stripe is idle, else in the next bundle of the stripe."""
-        stripes = route.stripes
-        stripe = 0 if stripes == 1 else stripe_of(call.domain, call.stream, stripes)
-        key = (call.tenant, stripe)
+        key = _lane(call, route)
         riders: Sequence[Any] = ()
         if not self.lanes.enter(key):
             x.cell = self.cell(route.cell)  # Its reply looks there, also if it is never sent.
@@ -144,10 +165,8 @@ class Attempts:
                 cell.gate.leave()
         finally:
             gate.leave()
-        if type(outcome) is CellAnswer and outcome.status < 500:
-            breaker.succeeded(self.now)
-        else:
-            self._judge(x, breaker, outcome)
+        x.until = _NEVER
+        self.judge(x.sent_at, breaker, outcome)
         return outcome
 
     def _new_gate(self, tenant: str) -> Gate:
@@ -183,22 +202,39 @@ class Attempts:
         x.sent_at = self.now
         if self.before_send is not None:
             self.before_send(x)
-        headers = x.request.headers
-        passed = [b"%s: %s\r\n" % (n, headers[n]) for n in PASSED_TO_CELL if n in headers]
-        left_ms = int((x.deadline - self.now) * 1000)
-        x.lines = b"%s%sx-deadline-ms: %d\r\nx-request-id: %s\r\n" % (
+        x.until = attempt_until(self.now, x.deadline)
+        allowed_ms = max(0, int((x.until - self.now) * 1000))
+        x.lines = self.head_lines(x.request, route, allowed_ms)
+
+    def head_lines(self, request: EdgeRequest, route: Route, allowed_ms: int) -> bytes:
+        """Return the header lines of an attempt, without its framing."""
+        passed = [b"%s: %s\r\n" % h for h in request.headers.items() if h[0] in PASSED_TO_CELL]
+        return b"%s%sx-deadline-ms: %d\r\nx-request-id: %s\r\n" % (
             self.grants.lines(route, self.now_s),
             b"".join(passed),
-            left_ms if left_ms > 0 else 0,
-            x.request.id.encode(),
+            allowed_ms,
+            request.id.encode(),
         )
 
-    def _judge(self, x: Exchange, breaker: Breaker, outcome: Outcome) -> None:
+    def judge(self, sent_at: float, breaker: Breaker, outcome: Outcome) -> None:
         """Blame the cell for what is not an answer of its own."""
         if isinstance(outcome, CellAnswer):
-            if b"problem+json" in outcome.headers.get(b"content-type", b""):
+            own = outcome.status < 500 or b"problem+json" in outcome.headers.get(_TYPE, b"")
+            if own:
                 breaker.succeeded(self.now)
             else:
                 breaker.failed(self.now)
-        elif outcome is not Failure.TIMEOUT or self.now - x.sent_at >= BLAMED_AFTER_S:
+        elif outcome is not Failure.TIMEOUT or self.now - sent_at >= BLAMED_AFTER_S:
             breaker.failed(self.now)
+
+
+def attempt_until(now: float, deadline: float) -> float:
+    """Return when an attempt that begins now ends: time is left for one more, with the same id."""
+    left_s = deadline - now
+    return deadline if left_s <= ATTEMPT_MIN_S else now + max(ATTEMPT_MIN_S, left_s * ATTEMPT_SHARE)
+
+
+def _lane(call: Call, route: Route) -> tuple[str, int]:
+    stripes = route.stripes
+    stripe = 0 if stripes == 1 else stripe_of(call.domain, call.stream, stripes)
+    return call.tenant, stripe

@@ -1,4 +1,4 @@
-"""The command line: `serve`, `check`, `registry`, `keys`, `grant-key`; `worker` is for `serve` alone.
+"""The command line: `serve`, `check`, `registry`, `keys`, `grant-key`; and `worker`, internal.
 
 Exit codes: 0 done, 1 it did not work or something was found, 2 the command line is wrong, 78 the
 configuration is refused. Each command loads what it needs and no more.

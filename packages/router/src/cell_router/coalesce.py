@@ -49,6 +49,10 @@ class Lanes:
         """How many wait."""
         return sum(len(waiting) for waiting in self._waiting.values() if waiting)
 
+    def is_taken(self, key: tuple[str, int]) -> bool:
+        """Say whether a command of this stripe is under way."""
+        return key in self._waiting
+
     def enter(self, key: tuple[str, int]) -> bool:
         """Take the lane of `key` if it is free; otherwise `queue` behind what is in flight."""
         if key in self._waiting:

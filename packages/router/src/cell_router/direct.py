@@ -99,11 +99,18 @@ class Direct:
                 x.parked = isinstance(step, Wait)
             left_s = x.deadline - self._now()
             if step is SEND:
-                event = self._transport.send(x, left_s) if left_s > 0 else Failure.TIMEOUT
+                event = self._sent(x)
             elif isinstance(step, Wait):
                 event = self._wait(x, min(step.until - self._now(), left_s))
             else:
                 event = self._asked(x.call.tenant)
+
+    def _sent(self, x: Exchange) -> CellAnswer | Failure:
+        """Return what comes of an attempt until its time is over."""
+        left_s = x.until - self._now()
+        outcome = self._transport.send(x, left_s) if left_s > 0 else Failure.UNKNOWN
+        late = outcome is Failure.UNKNOWN and self._now() >= x.deadline
+        return Failure.TIMEOUT if late else outcome
 
     def _wait(self, x: Exchange, timeout_s: float) -> object:
         notes: queue.SimpleQueue[object] = x.shell

@@ -8,13 +8,14 @@ from collections.abc import Callable, Generator
 from typing import Any, Final
 
 from cell_router.attempts import Attempts
+from cell_router.auth.principal import Principal
 from cell_router.auth.refused import AuthRefused
 from cell_router.budget import RateLimits, RetryBudget
 from cell_router.decide import Attempt, Failure, Next, Where, after, decide, leaves_doubt
 from cell_router.exchange import ASK, Exchange, Flow, Step, Wait
 from cell_router.grants import GrantBook
 from cell_router.limits import HOLD_MAX_S, PROBE_S, Limits
-from cell_router.messages import CellAnswer, EdgeRequest
+from cell_router.messages import CellAnswer, EdgeRequest, Reply
 from cell_router.places import GO, Parking
 from cell_router.ports import Credentials
 from cell_router.problems import EdgeRefused, problem, refused
@@ -95,27 +96,43 @@ class Edge:
 
     def _run(self, x: Exchange) -> Flow:
         try:
-            call = self._admit(x)
+            x.principal, x.call = self.admit(x.request)
+            call = x.call
+            x.body = call.body
+            if self._timed and not self._rates.take(call.tenant, self.attempts.now):
+                raise refused("rate_limited")
             route = self.registry.find(call.tenant)
-            if route is None or decide(route, registry_ready=True, asked=True) is not Where.FORWARD:
+            if route is None or not self.may_forward(route):
                 route = yield from self._locate(call.tenant)
         except EdgeRefused as no:
             reply = no.reply
             x.code, x.reason = reply.code, no.reason
         else:
             self._retries.earn()
-            reply = yield from self._serve(x, call, route)
+            reply = yield from self._serve(x, call, route, None)
+        return self._signed(x, reply)
+
+    def _resumed(self, x: Exchange, outcome: CellAnswer | Failure) -> Flow:
+        reply = yield from self._serve(x, x.call, x.route, outcome)
+        return self._signed(x, reply)
+
+    def _signed(self, x: Exchange, reply: Reply) -> Reply:
+        """Put under the reply what every reply has, and what the caller may know of its way."""
         reply.headers.append((b"x-request-id", x.request.id.encode()))
         if EXPLAIN in x.request.headers and x.principal and x.principal.may("explain"):
             age_ms = max(0, self.attempts.now_s * 1000 - self.registry.created_ms)
             reply.headers.append((EXPLAIN, explained(x, rev=self.registry.rev, age_ms=age_ms)))
         return reply
 
-    def _admit(self, x: Exchange) -> Call:
-        """Find out who asks what of which tenant."""
-        headers = x.request.headers
+    def admit(self, request: EdgeRequest) -> tuple[Principal, Call]:
+        """Return who asks what of which tenant.
+
+        Raises:
+            EdgeRefused: The answer to give.
+        """
+        headers = request.headers
         try:
-            principal = x.principal = self._authenticator.authenticate(
+            principal = self._authenticator.authenticate(
                 headers.get(b"authorization"), headers.get(b"x-api-key"), self.attempts.now_s
             )
         except AuthRefused as no:
@@ -123,12 +140,21 @@ class Edge:
         text = headers.get(b"x-deadline-ms")
         if text is not None and not (text.isdigit() and len(text) <= 9):
             raise refused("invalid_header", at="x-deadline-ms")
-        call = read_call(x.request, principal, self._new_command_id, self.limits.request_bytes_max)
-        x.call = call
-        x.body = call.body
-        if self._timed and not self._rates.take(call.tenant, self.attempts.now):
-            raise refused("rate_limited")
-        return call
+        bytes_max = self.limits.request_bytes_max
+        return principal, read_call(request, principal, self._new_command_id, bytes_max)
+
+    def may_forward(self, route: Route) -> bool:
+        """Say whether requests of the tenant of `route` are sent there."""
+        return decide(route, registry_ready=True, asked=True) is Where.FORWARD
+
+    def earn(self) -> None:
+        """Note a request, of which retries are a share."""
+        self._retries.earn()
+
+    def resume(self, x: Exchange, outcome: CellAnswer | Failure) -> Flow:
+        """Return the flow of a request whose first attempt came to `outcome`, for a shell's own."""
+        x.flow = self._resumed(x, outcome)
+        return x.flow
 
     def _locate(self, tenant: str) -> Generator[Step, Any, Route]:
         """Return the tenant's route.
@@ -149,8 +175,10 @@ class Edge:
             raise refused(NOWHERE[where])
         return route
 
-    def _serve(self, x: Exchange, call: Call, route: Route) -> Flow:
-        """Send it until there is something to tell the client."""
+    def _serve(
+        self, x: Exchange, call: Call, route: Route, outcome: CellAnswer | Failure | None
+    ) -> Flow:
+        """Send it until there is something to tell the client; `outcome` is of a first attempt."""
         attempt = x.attempt = Attempt(route.epoch)
         held_since: float | None = None
         try:
@@ -158,9 +186,10 @@ class Edge:
                 x.route = route
                 attempt.epoch = route.epoch
                 held = held_since is not None
-                outcome = yield from self.attempts.send(x, call, route, held=held)
+                if outcome is None:
+                    outcome = yield from self.attempts.send(x, call, route, held=held)
                 verdict, epoch = after(outcome, attempt)
-                if verdict is Next.DELIVER and type(outcome) is CellAnswer:
+                if verdict is Next.DELIVER and isinstance(outcome, CellAnswer):
                     return delivered(x, outcome)
                 x.in_doubt = x.in_doubt or leaves_doubt(outcome)
                 if verdict is Next.HOLD and held_since is None:
@@ -172,7 +201,7 @@ class Edge:
                 if where is not Where.FORWARD or found is None:
                     x.code = NOWHERE[where]
                     return problem(x.code)
-                route = found
+                route, outcome = found, None
         finally:
             if held_since is not None:
                 x.held_s = self.attempts.now - held_since

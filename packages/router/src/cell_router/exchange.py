@@ -83,6 +83,8 @@ class Exchange:
             the deadline, whatever it waits for.
         flow, call, route, cell, attempt: Each is set by the step of the flow that finds it out.
         target, lines, sent_body: What `SEND` sends: path and query, header lines, body.
+        until: When the attempt that is under way ends; the shell then resumes with what it knows:
+            `UNKNOWN`, or `NOT_SENT`.
         riders: Other commands that are sent along, as a bundle.
         in_doubt: An attempt may have been executed whose answer never came.
         position: Stripe, epoch and seq of an acknowledged command.
@@ -103,6 +105,7 @@ class Exchange:
     lines: bytes = b""
     sent_body: bytes = b""
     sent_at: float = 0.0
+    until: float = float("inf")
     riders: Sequence["Exchange"] = ()
 
     attempts: int = 0

@@ -44,8 +44,8 @@ def main(argv: Sequence[str], *, out: TextIO | None = None, err: TextIO | None =
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cell-router grant-key",
-        description="Make a grant key. Prints the JWKS for CELL_GRANT_KEYS of every cell, beside the"
-        " keys that are there: first to the cells, then to the router.",
+        description="Make a grant key. Prints the JWKS for CELL_GRANT_KEYS of every cell, beside"
+        " the keys that are there: first to the cells, then to the router.",
     )
     parser.add_argument("--kid", required=True, help="the key's name, such as edge-2026-11")
     parser.add_argument("--out", type=Path, required=True, help="the new file of the private key")

@@ -14,13 +14,9 @@ READ_FROM_CLIENT: Final = frozenset({
 })  # fmt: skip
 """Fields that the edge looks at; each may stand once."""
 
-PASSED_TO_CELL: Final = (
-    b"content-type",
-    b"idempotency-key",
-    b"if-match",
-    b"traceparent",
-    b"tracestate",
-)
+PASSED_TO_CELL: Final = frozenset({
+    b"content-type", b"idempotency-key", b"if-match", b"traceparent", b"tracestate",
+})  # fmt: skip
 
 PASSED_TO_CLIENT: Final = frozenset({
     b"allow", b"cache-control", b"content-type", b"etag", b"retry-after",
@@ -61,6 +57,12 @@ class CellAnswer:
     body: bytes
     stream: object | None = None
     lines: bytes = b""
+
+    @property
+    def position(self) -> tuple[bytes, bytes]:
+        """Epoch and seq as they were sent, "" where they were not."""
+        headers = self.headers
+        return headers.get(b"x-tenant-epoch", b""), headers.get(b"x-tenant-seq", b"")
 
 
 @dataclass(slots=True)

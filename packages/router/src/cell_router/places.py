@@ -30,6 +30,11 @@ class Gate:
         self._waiting: deque[Waiter] = deque()
         self.in_flight = 0
 
+    @property
+    def is_free(self) -> bool:
+        """Whether `enter` would take a place."""
+        return self.in_flight < self._places
+
     def enter(self) -> bool:
         """Take a place if one is free."""
         if self.in_flight >= self._places:

@@ -7,6 +7,8 @@ from cell_router.decide import Failure, Next, Where, code_of
 from cell_router.exchange import Exchange
 from cell_router.messages import CellAnswer, Reply
 from cell_router.problems import problem
+from cell_router.registry import Route
+from cell_router.tenancy import Call
 
 EXPLAIN: Final = b"x-route-explain"
 
@@ -33,22 +35,28 @@ _GIVEN_UP: Final = {
 
 def delivered(x: Exchange, answer: CellAnswer) -> Reply:
     """Return the cell's answer as the client gets it."""
-    call, headers, status = x.call, answer.headers, answer.status
+    call, status = x.call, answer.status
     if status == 200 and call.domain:
-        epoch, seq = headers.get(b"x-tenant-epoch", b""), headers.get(b"x-tenant-seq", b"")
-        if epoch.isdigit() and seq.isdigit():
-            stripes = x.route.stripes
-            stripe = 0 if stripes == 1 else stripe_of(call.domain, call.stream, stripes)
-            x.position = (stripe, int(epoch), int(seq))
+        x.position = position_of(call, x.route, answer)
     if status >= 400:
         x.code = code_of(answer) or "uncoded"
     if answer.lines:
         lines, named = answer.lines + x.cell.lines, []
     else:
-        lines, named = b"", [*headers.items(), *x.cell.shown]
+        lines, named = b"", [*answer.headers.items(), *x.cell.shown]
     if call.minted:
         named.append((b"x-command-id", call.minted.encode()))
     return Reply(status, named, answer.body, x.code, answer.stream, lines)
+
+
+def position_of(call: Call, route: Route, answer: CellAnswer) -> tuple[int, int, int] | None:
+    """Return stripe, epoch and seq that the answer to a command acknowledges, if it says so."""
+    epoch, seq = answer.position
+    if not (epoch.isdigit() and seq.isdigit()):
+        return None
+    stripes = route.stripes
+    stripe = 0 if stripes == 1 else stripe_of(call.domain, call.stream, stripes)
+    return stripe, int(epoch), int(seq)
 
 
 def given_up(x: Exchange, verdict: Next, outcome: CellAnswer | Failure, now: float) -> Reply:

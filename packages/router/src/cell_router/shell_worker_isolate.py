@@ -154,7 +154,7 @@ class Isolate:
 
     async def _send(self, exchange: Exchange) -> CellAnswer | Failure:
         record = exchange.cell.record
-        left_s = exchange.deadline - self._clock.now()
+        left_s = exchange.until - self._clock.now()
         if left_s <= 0:
             return Failure.TIMEOUT
         if not self._may_reach(record):
@@ -171,7 +171,8 @@ class Isolate:
                 bytes_max=ANSWER_BYTES_MAX,
             )
         except TimedOut:
-            return Failure.TIMEOUT
+            over = self._clock.now() >= exchange.deadline
+            return Failure.TIMEOUT if over else Failure.UNKNOWN
         except Lost:
             return Failure.UNKNOWN
         except Nonsense:

@@ -9,8 +9,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 
 from cell_router.exchange import request_id_of
-from cell_router.messages import EdgeRequest, Reply
+from cell_router.messages import CellAnswer, EdgeRequest, Reply
 from cell_router.problems import problem
+from cell_router.server.express import replied
 from cell_router.server.framing import RequestReader, RequestRefused
 
 if TYPE_CHECKING:
@@ -74,11 +75,14 @@ class ClientConnection(asyncio.Protocol):
         reader = self._reader
         if reader.idle and not self.busy and self._begin_quickly(data):
             return
+        begins = reader.idle
         try:
             reader.feed(data)
         except RequestRefused as no:
             self._closing = True
             self._refusal = no
+        if begins and reader.idle and len(reader.complete) == 1:
+            self._serving.requests.learn(data)
         self._react(reader)
 
     def _react(self, reader: RequestReader) -> None:
@@ -144,6 +148,28 @@ class ClientConnection(asyncio.Protocol):
         transport.write(self._head(reply, closes, framing) + reply.body)
         self._served(closes=closes)
 
+    def deliver(self, answer: CellAnswer, cell_lines: bytes, request_id: str, code: str) -> None:
+        """Answer with what a cell said, in the express lane."""
+        transport = self._transport
+        if transport is None or self._draining or self._refusal or not answer.lines:
+            self.reply(replied(answer, cell_lines, request_id, code))
+            return
+        body = answer.body
+        transport.write(
+            b"%s%s%sx-request-id: %s\r\n%scontent-length: %d\r\n%s\r\n%s"
+            % (
+                _STATUS.get(answer.status) or b"HTTP/1.1 %d Status\r\n" % answer.status,
+                answer.lines,
+                cell_lines,
+                request_id.encode(),
+                self._serving.date_line,
+                len(body),
+                b"" if self._keep_alive_asked else b"connection: close\r\n",
+                body,
+            )
+        )
+        self._served(closes=not self._keep_alive_asked)
+
     def drain(self) -> None:
         """Say `Connection: close` with the next answer; an idle connection may ask once more."""
         self._draining = True
@@ -204,7 +230,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _begin_quickly(self, data: bytes) -> bool:
         """Begin with a request that is whole and usual; say whether `data` was one."""
-        read = self._serving.quick_requests.read(data)
+        read = self._serving.requests.read(data)
         if read is None:
             return False
         method, url, headers, body = read

@@ -18,9 +18,10 @@ from cell_router.limits import HEAD_BYTES_MAX, HEADER_FIELDS_MAX, TARGET_BYTES_M
 from cell_router.messages import READ_FROM_CLIENT, EdgeRequest
 
 _TARGET_BYTES: Final = frozenset(range(0x21, 0x7F)) - frozenset(b'#\\"<>^`{|}')
-HOST: Final = re.compile(
+HOST_PATTERN: Final = (
     rb"(?:[A-Za-z0-9_][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?"
 )
+_HOST: Final = re.compile(HOST_PATTERN)
 _METHODS: Final = frozenset({b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"OPTIONS"})
 
 # What a field is to the edge, by its name as it is usually spelt; other spellings are looked up
@@ -137,7 +138,7 @@ class RequestReader:
             if version == "1.1":
                 raise self._refused("bad_request")
         elif host != self._good_host:
-            if HOST.fullmatch(host) is None:
+            if _HOST.fullmatch(host) is None:
                 raise self._refused("bad_request")
             self._good_host = host
         self._check_target()

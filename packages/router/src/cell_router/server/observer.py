@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
-from cell_router.decide import Failure
+from cell_router.decide import Failure, code_of
 from cell_router.edge import Edge
 from cell_router.exchange import Exchange
 from cell_router.messages import CellAnswer, Reply
 from cell_router.problems import PROBLEMS
+from cell_router.replies import position_of
 from cell_router.server.access_log import AccessLog, Line
+from cell_router.server.express import Ride
 from cell_router.server.report import Gauge
 from cell_router.server.tally import Tally
 
@@ -71,6 +73,18 @@ class Observer:
         if self._tracer is not None and (span := self._attempts.pop(x, None)) is not None:
             span.end(status, reason, self._now_ns())
 
+    def rode(self, ride: Ride, answer: CellAnswer, now: float) -> str:
+        """See `serving.Observer`."""
+        tally, status, call = self._tally, answer.status, ride.call
+        cell, seconds = ride.cell.record.id, now - ride.started
+        code = "" if status < 400 else code_of(answer) or "uncoded"
+        tally.rode(cell, status, code, seconds)
+        if status == 200 and call.domain and (position := position_of(call, ride.route, answer)):
+            tally.acknowledged(call.tenant, *position)
+        if self._log.wants(ride.request.id, status):
+            self._log.record(self._ridden(ride, answer, code, seconds))
+        return code
+
     def finished(self, x: Exchange, reply: Reply, now: float) -> None:
         """See `serving.Observer`."""
         tally, code = self._tally, x.code
@@ -104,6 +118,23 @@ class Observer:
             tally.count("holds", cell)
         if x.bundled:
             tally.count("coalesced", cell)
+
+    def _ridden(self, ride: Ride, answer: CellAnswer, code: str, seconds: float) -> Line:
+        return Line(
+            t=self._now_ns() // 1_000_000,
+            request=ride.request.id,
+            status=answer.status,
+            method=ride.request.method.decode("ascii", "replace"),
+            code=code,
+            tenant=ride.route.tenant,
+            cell=ride.cell.record.id,
+            epoch=ride.route.epoch,
+            principal=ride.principal.id,
+            ms=round(seconds * 1000, 3),
+            attempts=1,
+            bytes_in=len(ride.request.body),
+            bytes_out=len(answer.body),
+        )
 
     def _line(self, x: Exchange, reply: Reply, cell: str, now: float) -> Line:
         sent = x.attempts > 0

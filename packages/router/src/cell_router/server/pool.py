@@ -4,17 +4,19 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 from cell_router.decide import Failure
 from cell_router.exchange import Exchange
 from cell_router.limits import Limits
 from cell_router.messages import CellAnswer
 from cell_router.server.addresses import AddressRefused, CheckedAddresses
-from cell_router.server.quick import QuickAnswers
+from cell_router.server.express import Ride
+from cell_router.server.shapes import AnswerShapes
 from cell_router.server.upstream import UpstreamConnection
 
-Resume = Callable[[Exchange, CellAnswer | Failure], None]
+Sent: TypeAlias = Exchange | Ride
+Resume: TypeAlias = Callable[[Sent, CellAnswer | Failure], None]
 CONNECTING_MAX: Final = 64
 
 
@@ -40,8 +42,8 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._idle: list[UpstreamConnection] = []
         self._all: set[UpstreamConnection] = set()
-        self._waiting: deque[Exchange] = deque()
-        self.quick_answers = QuickAnswers()
+        self._waiting: deque[Sent] = deque()
+        self.answers = AnswerShapes()
         self._connecting: set[asyncio.Task[None]] = set()
         self._closed = False
         self.opened = 0
@@ -51,24 +53,40 @@ class Pool:
         """How many connections there are."""
         return len(self._all)
 
-    def send(self, x: Exchange) -> None:
-        """Send what the flow of `x` wants to be sent, on a kept connection or a new one."""
+    def take(self) -> UpstreamConnection | None:
+        """Return a kept connection, if there is one, for the caller to send on."""
         idle = self._idle
         while idle:
             connection = idle.pop()
             if connection.is_usable:
-                x.carrier = connection
-                connection.send(x, self._bytes(x))
-                return
-        self._wait(x)
+                return connection
+        return None
 
-    def forget(self, x: Exchange) -> None:
-        """The time of `x` is over: whatever comes of it is for nobody."""
+    def send(self, x: Exchange) -> None:
+        """Send what the flow of `x` wants to be sent, on a kept connection or a new one."""
+        connection = self.take()
+        if connection is None:
+            self._wait(x)
+        else:
+            self._give(connection, x)
+
+    def bytes_of(self, method: bytes, target: bytes, lines: bytes, body: bytes) -> bytes:
+        """Return a request as it is sent; `lines` are its header lines but for the framing."""
+        if method == b"GET":
+            return b"GET %s%s%s%s\r\n" % (self._prefix, target, self._line, lines)
+        return b"%s %s%s%s%scontent-length: %d\r\n\r\n%s" % (
+            method, self._prefix, target, self._line, lines, len(body), body,
+        )  # fmt: skip
+
+    def forget(self, x: Sent) -> Failure:
+        """The time of `x` is over: say whether it may have been executed; nothing comes of it."""
         if x.carrier is not None:
             x.carrier.close()
             x.carrier = None
         elif x in self._waiting:
             self._waiting.remove(x)
+            return Failure.NOT_SENT
+        return Failure.UNKNOWN
 
     def prune(self, now: float) -> None:
         """Close what was idle for too long, before the cell does while a request is sent."""
@@ -96,12 +114,12 @@ class Pool:
             connection.idle_since = self._loop.time()
             self._idle.append(connection)
 
-    def answered(self, x: Exchange, answer: CellAnswer) -> None:
+    def answered(self, x: Sent, answer: CellAnswer) -> None:
         """Hand the flow its answer."""
         x.carrier = None
         self._resume(x, answer)
 
-    def failed(self, x: Exchange, failure: Failure, *, stale: bool) -> None:
+    def failed(self, x: Sent, failure: Failure, *, stale: bool) -> None:
         """Tell the flow that no answer comes; a stale connection is replaced once, unseen."""
         x.carrier = None
         if stale and not x.resent:
@@ -119,19 +137,15 @@ class Pool:
 
     # ── Inside ───────────────────────────────────────────────────────────────
 
-    def _bytes(self, x: Exchange) -> bytes:
-        body = x.sent_body
-        if x.request.method == b"GET":
-            return b"".join((b"GET ", self._prefix, x.target, self._line, x.lines, b"\r\n"))
-        return b"%s %s%s%s%scontent-length: %d\r\n\r\n%s" % (
-            x.request.method, self._prefix, x.target, self._line, x.lines, len(body), body,
-        )  # fmt: skip
-
-    def _give(self, connection: UpstreamConnection, x: Exchange) -> None:
+    def _give(self, connection: UpstreamConnection, x: Sent) -> None:
         x.carrier = connection
-        connection.send(x, self._bytes(x))
+        if isinstance(x, Ride):
+            connection.send(x, x.data)
+        else:
+            method = x.request.method
+            connection.send(x, self.bytes_of(method, x.target, x.lines, x.sent_body))
 
-    def _wait(self, x: Exchange) -> None:
+    def _wait(self, x: Sent) -> None:
         self._waiting.append(x)
         self._connect_more()
 

@@ -13,13 +13,14 @@ from typing import Any, Final, Protocol
 
 from cell_router.decide import Failure
 from cell_router.edge import Edge
-from cell_router.exchange import SEND, Exchange, Wait
+from cell_router.exchange import SEND, CellState, Exchange, Flow, Wait
 from cell_router.limits import ASKS_MAX
 from cell_router.messages import CellAnswer, EdgeRequest, Reply
 from cell_router.problems import problem
 from cell_router.server.client import ClientConnection
-from cell_router.server.pool import Pool
-from cell_router.server.quick import QuickRequests
+from cell_router.server.express import Express, Ride
+from cell_router.server.pool import Pool, Resume
+from cell_router.server.shapes import RequestShapes
 from cell_router.server.upstream import Stream
 
 TICK_S: Final = 0.02
@@ -38,6 +39,9 @@ class Observer(Protocol):
 
     def refused(self, code: str) -> None:
         """Note a request that could not be read."""
+
+    def rode(self, ride: Ride, answer: CellAnswer, now: float) -> str:
+        """Note a request that was answered at once; return the code of the problem, or ""."""
 
     def bug(self, place: str) -> None:
         """Note that a flow raised what no flow may raise."""
@@ -58,7 +62,7 @@ class Serving:
         edge: Edge,
         *,
         observer: Observer,
-        pool_of: Callable[[Any, Callable[[Exchange, CellAnswer | Failure], None]], Pool],
+        pool_of: Callable[[Any, Resume], Pool],
         ask: Callable[[str, Callable[[bool | None], None]], None],
         now_s: Callable[[], int],
         new_id: Callable[[], str],
@@ -68,17 +72,18 @@ class Serving:
         self._attempts = edge.attempts
         self.limits = edge.limits
         self.new_id = new_id
-        self.quick_requests = QuickRequests(edge.limits.request_bytes_max)
+        self.requests = RequestShapes(edge.limits.request_bytes_max)
         self.date_line = b""
         self.clients: set[ClientConnection] = set()
-        self.active: set[Exchange] = set()
+        self.active: set[Exchange | Ride] = set()
         self._streams: dict[Stream, float] = {}
-        self._observer = observer
+        self.observer = observer
         self._pool_of = pool_of
         self._ask = ask
         self._asked: dict[str, list[Exchange]] = {}
         self._now_s = now_s
         self._pools: dict[str, tuple[object, Pool]] = {}
+        self._express = Express(self)
         self._ready: deque[tuple[Exchange, object]] = deque()
         self._is_stepping = self._is_closed = False
         self._ticks = 0
@@ -99,6 +104,8 @@ class Serving:
 
     def begin(self, request: EdgeRequest, client: ClientConnection) -> None:
         """Serve a request."""
+        if self._express.is_open and self._express.begin(request, client):
+            return
         self._attempts.now = self.loop.time()
         x = self.edge.begin(request)
         x.shell = client
@@ -108,7 +115,7 @@ class Serving:
 
     def refused(self, code: str) -> None:
         """Note a request that could not be read."""
-        self._observer.refused(code)
+        self.observer.refused(code)
 
     def drain(self) -> None:
         """Let every connection end with its next answer."""
@@ -130,10 +137,21 @@ class Serving:
 
     # ── Flows ────────────────────────────────────────────────────────────────
 
-    def resume(self, x: Exchange, outcome: CellAnswer | Failure) -> None:
+    def take_over(self, x: Exchange, flow: Flow) -> None:
+        """Go on with a request that was in the express lane."""
+        x.flow = flow
+        x.waker = self._wake
+        self.active.add(x)
+        self._step(x, None)
+
+    def resume(self, x: Exchange | Ride, outcome: CellAnswer | Failure) -> None:
         """Go on with what came of sending `x`."""
+        if type(x) is Ride:
+            self._express.finish(x, outcome)
+            return
+        assert isinstance(x, Exchange)  # noqa: S101 - there is no third
         now = self._attempts.now = self.loop.time()
-        self._observer.attempted(x, outcome, now)
+        self.observer.attempted(x, outcome, now)
         self._step(x, outcome)
 
     def _wake(self, x: Exchange, event: object) -> None:
@@ -166,7 +184,7 @@ class Serving:
             self._finish(x, end.value)
             return
         except Exception as bug:  # noqa: BLE001 - the last line: a client never sees a traceback
-            self._observer.bug(_place(bug))
+            self.observer.bug(_place(bug))
             self._finish(x, problem("internal"))
             return
         if step is SEND:
@@ -192,7 +210,7 @@ class Serving:
         self.active.discard(x)
         x.waker = None
         now = self._attempts.now
-        self._observer.finished(x, reply, now)
+        self.observer.finished(x, reply, now)
         if isinstance(reply.stream, Stream):
             self._streams[reply.stream] = now + self.limits.deadline_max_s
         client: ClientConnection = x.shell
@@ -246,27 +264,38 @@ class Serving:
             self.date_line = f"date: {formatdate(edge.now_s, usegmt=True)}\r\n".encode()
             for _, pool in self._pools.values():
                 pool.prune(now)
-        for x in [x for x in self.active if x.deadline <= now]:
-            self._time_out(x)
+        for x in [x for x in self.active if x.until <= now or x.deadline <= now]:
+            self._time_out(x, now)
         if self._ticks % _EXPIRE_TICKS == 0:
             self._expire(now)
         self.loop.call_later(TICK_S, self._tick)
 
-    def _time_out(self, x: Exchange) -> None:
+    def _time_out(self, x: Exchange | Ride, now: float) -> None:
+        """End the attempt of `x` whose time is over, or `x` itself at its deadline."""
         if x not in self.active:
             return
+        if type(x) is Ride:
+            self._express.finish(x, self._cut(x, x.cell, now))
+            return
+        assert isinstance(x, Exchange)  # noqa: S101 - there is no third
+        outcome = Failure.TIMEOUT
         if x.parked:
             x.parked = False
         elif any(x is other for other, _ in self._ready):
             return  # It goes on in a moment, and looks at the time itself.
+        elif x.until <= now:
+            outcome = self._cut(x, x.cell, now)
+            self.observer.attempted(x, outcome, now)
         else:
-            waiting = self._asked.get(x.call.tenant)
-            if waiting is not None and x in waiting:
+            waiting = self._asked.get(x.call.tenant, [])
+            if x in waiting:
                 waiting.remove(x)
-            elif x.cell.pool is not None:
-                x.cell.pool.forget(x)
-            self._observer.attempted(x, Failure.TIMEOUT, self.edge.now)
-        self._step(x, Failure.TIMEOUT)
+        self._step(x, outcome)
+
+    @staticmethod
+    def _cut(x: Exchange | Ride, cell: CellState, now: float) -> Failure:
+        outcome = Failure.UNKNOWN if cell.pool is None else cell.pool.forget(x)
+        return Failure.TIMEOUT if outcome is Failure.UNKNOWN and x.deadline <= now else outcome
 
     def _expire(self, now: float) -> None:
         for client in [c for c in self.clients if c.due <= now]:

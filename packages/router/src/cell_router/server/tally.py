@@ -91,6 +91,16 @@ class Tally:
         buckets[bisect_left(BUCKETS_S, seconds)] += 1
         buckets[-1] += seconds
 
+    def rode(self, cell: str, status: int, code: str, seconds: float) -> None:
+        """Count a request that `cell` answered at the first attempt."""
+        self.request(cell, status, code, seconds)
+        self.answered(cell, seconds)
+        key = ("attempts", cell)
+        try:
+            self._counts[key] += 1
+        except KeyError:
+            self._count_first("attempts", cell, 1)
+
     def count(self, name: str, label: str = "", by: int = 1) -> None:
         """Let the counter `name` of `COUNTERS` grow.
 

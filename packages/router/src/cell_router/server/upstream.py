@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final, cast
 import httptools
 
 from cell_router.decide import LOOKED_AT, Failure
-from cell_router.exchange import Exchange
 from cell_router.limits import ANSWER_BYTES_MAX, ANSWER_HELD_BYTES_MAX, HEAD_BYTES_MAX
 from cell_router.messages import PASSED_TO_CLIENT, CellAnswer
+from cell_router.server.shapes import PLAIN
 
 if TYPE_CHECKING:
     from cell_router.server.client import ClientConnection
-    from cell_router.server.pool import Pool
+    from cell_router.server.pool import Pool, Sent
 
 _FIELDS_MAX: Final = 100
 _INTERIM_MAX: Final = 4
@@ -51,7 +51,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._used = False
-        self.x: Exchange | None = None
+        self.x: Sent | None = None
         self.idle_since = 0.0
         self._reset()
 
@@ -67,7 +67,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     # ── What the pool calls ──────────────────────────────────────────────────
 
-    def send(self, x: Exchange, data: bytes) -> None:
+    def send(self, x: "Sent", data: bytes) -> None:
         """Send a request; its flow is resumed with what comes of it."""
         assert self._transport is not None  # noqa: S101 - the pool lends living connections only
         self.x = x
@@ -92,23 +92,25 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take a piece of an answer."""
-        x = self.x
+        x, first = self.x, not self._received
         if x is None and self._stream is None:
             self.close()  # Nobody has asked anything.
-        elif x is not None and not self._received and self._answer_quickly(x, data):
+        elif x is not None and first and self._answer_quickly(x, data):
             pass
         elif not self._fed(data):
             self._broken(Failure.INVALID)
         elif self._stream is not None:
             self._stream_on()
         elif self._whole:
+            if first and self._status in PLAIN and self._keep:
+                self._pool.answers.learn(data)
             self._answer()
         elif self._head_done and self._is_long():
             self._begin_stream()
 
-    def _answer_quickly(self, x: Exchange, data: bytes) -> bool:
+    def _answer_quickly(self, x: "Sent", data: bytes) -> bool:
         """Hand on an answer that is whole and usual; say whether `data` was one."""
-        answer = self._pool.quick_answers.read(data)
+        answer = self._pool.answers.read(data)
         if answer is None:
             return False
         self.x = None
