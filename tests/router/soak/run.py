@@ -11,7 +11,7 @@ from cell_devstack.local_router import RouterSettings
 from tests.router.soak.audit import audit
 from tests.router.soak.books import Books
 from tests.router.soak.conductor import Conductor
-from tests.router.soak.memory_use import pss_bytes, workers_of
+from tests.router.soak.memory_use import anonymous_bytes, workers_of
 from tests.router.soak.schedule import schedule
 from tests.router.soak.traffic import Operations, Traffic
 from tests.router.soak.world import CELLS, SoakWorld
@@ -41,7 +41,7 @@ class Verdict:
     """What a run came to; no problems is proof.
 
     Attributes:
-        memory: Of all workers, in bytes, by the number of requests so far.
+        memory: What all workers have allocated, in bytes, by the number of requests so far.
     """
 
     books: Books
@@ -131,7 +131,7 @@ class _Run:
             if warm and done >= sampled + every and done <= self._plan.requests:
                 sampled = done
                 pids = workers_of(self._world.router.process.pid)
-                self._verdict.memory.append((done, sum(map(pss_bytes, pids))))
+                self._verdict.memory.append((done, sum(map(anonymous_bytes, pids))))
             await asyncio.sleep(WATCH_S)
 
     def _audit(self):
