@@ -70,6 +70,36 @@ FORBIDDEN: list[tuple[str, list[str], list[str]]] = [
     ),
     ("aws-only", [f"{AWS}.store", f"{AWS}.envelope"], ["azure"]),
     ("azure-only", [f"{AZURE}.store"], ["boto3", "botocore", "aws_lambda_powertools"]),
+    (
+        "packages",
+        ["cell_router.mint"],
+        [f"{AWS}.errors", f"{AZURE}.errors", "cell_devstack.process"],
+    ),
+    ("packages", [f"{AWS}.errors", f"{AZURE}.errors"], ["cell_router.mint"]),
+    (
+        "router-neutral",
+        ["cell_router.replies"],
+        ["boto3", "botocore", "azure", "cell_core.memory", "cell_core.schema", "cell_core.system"],
+    ),
+    *(
+        ("router-layers", [f"cell_router.{low}"], [f"cell_router.{high}"])
+        for low, high in [
+            ("limits", "messages"),
+            ("registry", "decide"),
+            ("decide", "breaker"),
+            ("coalesce", "exchange"),
+            ("tenancy", "edge"),
+            ("edge", "server.pool"),
+            ("sources.file", "stores.memory"),
+            ("server.client", "bootstrap"),
+            ("direct", "registry_publish"),
+        ]
+    ),
+    (
+        "edge-pure",
+        ["cell_router.budget", "cell_router.edge"],
+        ["os", "socket", "asyncio", "threading", "time", "http", "urllib3", "lmdb", "httptools"],
+    ),
 ]
 
 PLANTS = [
@@ -79,7 +109,12 @@ PLANTS = [
     for imported in imports
 ]
 
-STRAY = [("core-layers", "cell_core"), ("adapter-layers", AWS), ("adapter-layers", AZURE)]
+STRAY = [
+    ("core-layers", "cell_core"),
+    ("adapter-layers", AWS),
+    ("adapter-layers", AZURE),
+    ("router-layers", "cell_router"),
+]
 
 
 @dataclass(frozen=True)
