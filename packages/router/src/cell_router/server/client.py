@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PIPELINED_MAX: Final = 16
 LINGER_S: Final = 1.0
 _LINGER_BYTES_MAX: Final = 256 * 1024
+_SHED: Final = problem("overloaded")
 _IDLE, _HEAD, _BODY, _SERVED = range(4)
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _STATUS: Final = {
@@ -169,6 +170,11 @@ class ClientConnection(asyncio.Protocol):
             )
         )
         self._served(closes=not self._keep_alive_asked)
+
+    def shed(self, request: EdgeRequest) -> None:
+        """Refuse a request before anything was done for it."""
+        line = b"x-request-id: %s\r\n" % request.id.encode()
+        self.reply(Reply(503, _SHED.headers, _SHED.body, _SHED.code, lines=line))
 
     def drain(self) -> None:
         """Say `Connection: close` with the next answer; an idle connection may ask once more."""

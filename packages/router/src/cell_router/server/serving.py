@@ -24,6 +24,11 @@ from cell_router.server.shapes import RequestShapes
 from cell_router.server.upstream import Stream
 
 TICK_S: Final = 0.02
+LATE_S: Final = 0.05
+FLOOD: Final = 256
+"""When so many requests came in one turn of the clock, and made it late by so much, the next turn
+refuses what comes: what it costs to refuse a request is a fraction of serving it."""
+
 _PRUNE_TICKS: Final = 50
 _EXPIRE_TICKS: Final = 25
 
@@ -86,6 +91,9 @@ class Serving:
         self._express = Express(self)
         self._ready: deque[tuple[Exchange, object]] = deque()
         self._is_stepping = self._is_closed = False
+        self._is_flooded = False
+        self._begun = 0
+        self._ticked = self.loop.time()
         self._ticks = 0
         self._tick()
 
@@ -103,7 +111,12 @@ class Serving:
         self.clients.discard(client)
 
     def begin(self, request: EdgeRequest, client: ClientConnection) -> None:
-        """Serve a request."""
+        """Serve a request, unless this process is flooded: then say so at once."""
+        self._begun += 1
+        if self._is_flooded:
+            self.observer.refused("overloaded")
+            client.shed(request)
+            return
         if self._express.is_open and self._express.begin(request, client):
             return
         self._attempts.now = self.loop.time()
@@ -255,6 +268,9 @@ class Serving:
         if self._is_closed:
             return
         now = self.loop.time()
+        # The clock comes late when a turn of the loop has more to do than there is time for.
+        self._is_flooded = self._begun > FLOOD and now - self._ticked > TICK_S + LATE_S
+        self._ticked, self._begun = now, 0
         edge = self.edge
         edge.now = now
         edge.now_s = self._now_s()
