@@ -4,7 +4,6 @@ import random  # noqa: TID251, TC003 - the type of the generator that the shell 
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final, TypeAlias
 
-from cell_core.domain.ids import stripe_of
 from cell_core.wire.registry import CellRecord
 from cell_router.breaker import Breaker
 from cell_router.coalesce import BUNDLE_TARGET, Lanes, Lead, bundle_of, is_spoiled, split
@@ -235,6 +234,4 @@ def attempt_until(now: float, deadline: float) -> float:
 
 
 def _lane(call: Call, route: Route) -> tuple[str, int]:
-    stripes = route.stripes
-    stripe = 0 if stripes == 1 else stripe_of(call.domain, call.stream, stripes)
-    return call.tenant, stripe
+    return call.tenant, route.stripe_of(call.domain, call.stream)

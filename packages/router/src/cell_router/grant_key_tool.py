@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
 from cell_core.domain.ids import is_id
-from cell_router.auth.private_file import replace_file
+from cell_router.replacing import replace_file
 
 EXIT_REFUSED: Final = 1
 
@@ -32,7 +32,8 @@ def main(argv: Sequence[str], *, out: TextIO | None = None, err: TextIO | None =
         return EXIT_REFUSED
     key = Ed25519PrivateKey.generate()
     try:
-        replace_file(options.out, json.dumps(_jwk(key, options.kid)).encode())
+        text = json.dumps(_jwk(key, options.kid))
+        replace_file(options.out, [text.encode()], mode=0o600)
     except OSError as failed:
         print(f"{options.out} cannot be written ({type(failed).__name__}).", file=err)
         return EXIT_REFUSED

@@ -7,7 +7,7 @@ as such, and whoever may wait asks the source.
 from dataclasses import dataclass
 from typing import Final
 
-from cell_core.domain.ids import owner
+from cell_core.domain.ids import owner, stripe_of
 from cell_core.wire.registry import (
     CellRecord,
     TenantRecord,
@@ -38,6 +38,10 @@ class Route:
     status: str
     cell: CellRecord | None
     reason: str
+
+    def stripe_of(self, domain: str, stream: str) -> int:
+        """Return the stripe in which `stream` of `domain` lives."""
+        return 0 if self.stripes == 1 else stripe_of(domain, stream, self.stripes)
 
 
 class Registry:

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from cell_core.domain.ids import stripe_of
 from cell_router.decide import Failure, Next, Where, code_of
 from cell_router.exchange import Exchange
 from cell_router.messages import CellAnswer, Reply
@@ -54,9 +53,7 @@ def position_of(call: Call, route: Route, answer: CellAnswer) -> tuple[int, int,
     epoch, seq = answer.position
     if not (epoch.isdigit() and seq.isdigit()):
         return None
-    stripes = route.stripes
-    stripe = 0 if stripes == 1 else stripe_of(call.domain, call.stream, stripes)
-    return stripe, int(epoch), int(seq)
+    return route.stripe_of(call.domain, call.stream), int(epoch), int(seq)
 
 
 def given_up(x: Exchange, verdict: Next, outcome: CellAnswer | Failure, now: float) -> Reply:

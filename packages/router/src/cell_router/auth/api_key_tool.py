@@ -30,7 +30,7 @@ from cell_router.auth.api_key_file import (
 )
 from cell_router.auth.api_key_text import ENTROPY_BYTES, make_key
 from cell_router.auth.principal import SCOPES
-from cell_router.auth.private_file import replace_file
+from cell_router.replacing import replace_file
 
 _DAY_S: Final = 24 * 3600
 
@@ -97,7 +97,7 @@ def _new(
             now_s=now_s,
             expires_s=None if wanted.days is None else now_s + wanted.days * _DAY_S,
         )
-        replace_file(wanted.file, write_key_file(file))
+        replace_file(wanted.file, [write_key_file(file)], mode=0o600)
     return {"key": made.text, **_facts(file.keys[-1], now_s)}
 
 
@@ -112,7 +112,7 @@ def _revoke(
 ) -> Mapping[str, Any]:
     with _locked(wanted.file):
         file = without_key(_read(wanted.file, now_s), wanted.id, now_s)
-        replace_file(wanted.file, write_key_file(file))
+        replace_file(wanted.file, [write_key_file(file)], mode=0o600)
     return next(_facts(key, now_s) for key in file.keys if key.id == wanted.id)
 
 

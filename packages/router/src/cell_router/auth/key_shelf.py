@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from cell_router.auth.key_set import SET_BYTES_MAX
-from cell_router.auth.private_file import replace_file
+from cell_router.replacing import replace_file
 
 _TIME_BYTES_MAX: Final = 12
 
@@ -43,7 +43,7 @@ class FileShelf:
     def keep(self, raw: bytes, fetched_s: int) -> None:
         """Replace the file."""
         try:
-            replace_file(self._path, b"%d\n%s" % (fetched_s, raw))
+            replace_file(self._path, [b"%d\n%s" % (fetched_s, raw)], mode=0o600)
         except OSError:
             return  # A read-only disk costs the memory of a restart and nothing else.
 
