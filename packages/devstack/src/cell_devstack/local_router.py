@@ -170,6 +170,8 @@ class LocalRouter:
         if self._process is not None:
             self._process.terminate(grace_s=40.0)
             self._process = None
+        for held in self._ports:
+            held.release()
 
     def reload(self) -> None:
         """Let it read its configuration again, with new workers."""

@@ -75,9 +75,9 @@ class Direct:
             `X-Processed-By-Cloud`; for the edge's own answers `code` says what happened, and the
             body is a sentence.
         """
-        request = EdgeRequest(
-            b"POST", b"/process", b"", dict(_JSON), request_body.encode(), self._new_id()
-        )
+        # What no UTF-8 can hold becomes bytes that no JSON may hold.
+        body = request_body.encode(errors="surrogatepass")
+        request = EdgeRequest(b"POST", b"/process", b"", dict(_JSON), body, self._new_id())
         with self._lock:
             self._tick()
             self._edge.refresh()
