@@ -72,7 +72,7 @@ class Sim:
         self._ready: list[tuple[Any, object]] = []
         self.edge = modules.edge.Edge(
             registry=modules.registry.Registry(store),
-            authenticator=Everybody() if credentials is None else credentials,
+            credentials=Everybody() if credentials is None else credentials,
             grants=Lines(),
             limits=modules.limits.Limits(**limits),
             generator=random.Random(1),

@@ -177,7 +177,7 @@ def serving_edge(make: Callable[[Callable[[], str]], Edge]) -> Iterator[RunningE
 def _edge(upstream_port: int, limits: Limits, new_id: Callable[[], str]) -> Edge:
     return Edge(
         registry=_registry(upstream_port),
-        authenticator=_OneKey(),
+        credentials=_OneKey(),
         grants=GrantBook(GrantSigner(edge_key(), issuer="edge"), new_id),
         limits=limits,
         generator=random.Random(1),

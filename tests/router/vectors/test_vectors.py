@@ -39,7 +39,7 @@ def cells() -> Iterator[ScriptedCells]:
 def _edge(cells: ScriptedCells, credentials: Credentials, new_id: Callable[[], str]) -> Edge:
     return Edge(
         registry=Registry(world.store_of(cells.url_of)),
-        authenticator=credentials,
+        credentials=credentials,
         grants=GrantBook(GrantSigner(edge_key(), issuer="edge"), new_id),
         limits=Limits(total_s=2.0),
         generator=random.Random(1),

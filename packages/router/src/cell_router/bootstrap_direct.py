@@ -57,7 +57,7 @@ def build(config: Config) -> Direct:
     key = config.path(settings.grants.key).read_text()
     edge = Edge(
         registry=Registry(store),
-        authenticator=Embedding(),
+        credentials=Embedding(),
         grants=GrantBook(GrantSigner(key, issuer="edge"), _new_id),
         limits=settings.limits.to_limits(),
         generator=generator,

@@ -35,7 +35,7 @@ class Edge:
         self,
         *,
         registry: Registry,
-        authenticator: Credentials,
+        credentials: Credentials,
         grants: GrantBook,
         limits: Limits,
         generator: "random.Random",
@@ -45,7 +45,7 @@ class Edge:
         self.limits = limits
         self.parking = Parking()
         self.attempts = Attempts(grants, limits, generator)
-        self._authenticator = authenticator
+        self._credentials = credentials
         self._retries = RetryBudget()
         self._rates = RateLimits(limits.tenant_rate, limits.tenant_burst)
         self._random = generator
@@ -96,8 +96,8 @@ class Edge:
 
     def _run(self, x: Exchange) -> Flow:
         try:
-            x.principal, x.call = self.admit(x.request)
-            call = x.call
+            x.principal = self.caller_of(x.request)
+            call = x.call = self.call_of(x.request, x.principal)
             x.body = call.body
             if self._timed and not self._rates.take(call.tenant, self.attempts.now):
                 raise refused("rate_limited")
@@ -124,24 +124,31 @@ class Edge:
             reply.headers.append((EXPLAIN, explained(x, rev=self.registry.rev, age_ms=age_ms)))
         return reply
 
-    def admit(self, request: EdgeRequest) -> tuple[Principal, Call]:
-        """Return who asks what of which tenant.
+    def caller_of(self, request: EdgeRequest) -> Principal:
+        """Return who asks.
 
         Raises:
             EdgeRefused: The answer to give.
         """
         headers = request.headers
         try:
-            principal = self._authenticator.authenticate(
+            return self._credentials.authenticate(
                 headers.get(b"authorization"), headers.get(b"x-api-key"), self.attempts.now_s
             )
         except AuthRefused as no:
             raise refused(no.code, no.reason) from None
-        text = headers.get(b"x-deadline-ms")
+
+    def call_of(self, request: EdgeRequest, principal: Principal) -> Call:
+        """Return what `principal` asks of which tenant.
+
+        Raises:
+            EdgeRefused: The answer to give.
+        """
+        text = request.headers.get(b"x-deadline-ms")
         if text is not None and not (text.isdigit() and len(text) <= 9):
             raise refused("invalid_header", at="x-deadline-ms")
         bytes_max = self.limits.request_bytes_max
-        return principal, read_call(request, principal, self._new_command_id, bytes_max)
+        return read_call(request, principal, self._new_command_id, bytes_max)
 
     def may_forward(self, route: Route) -> bool:
         """Say whether requests of the tenant of `route` are sent there."""

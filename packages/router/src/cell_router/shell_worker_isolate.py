@@ -74,7 +74,7 @@ class Isolate:
         )
         self._edge = Edge(
             registry=Registry(kv),
-            authenticator=self._authenticator,
+            credentials=self._authenticator,
             # It has the two methods of one that an exchange calls.
             grants=cast("GrantBook", grants),
             limits=settings.limits,

@@ -64,7 +64,7 @@ def build_edge(config: Config, store: RegistryView, machine: Machine) -> tuple[E
     key = config.path(config.settings.grants.key).read_text()
     edge = Edge(
         registry=Registry(store),
-        authenticator=authenticator,
+        credentials=authenticator,
         grants=GrantBook(GrantSigner(key, issuer="edge"), machine.new_id),
         limits=config.settings.limits.to_limits(),
         generator=machine.generator,

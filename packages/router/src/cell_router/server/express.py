@@ -73,7 +73,8 @@ class Express:
         now = attempts.now = self._serving.loop.time()
         headers = request.headers
         try:
-            principal, call = edge.admit(request)
+            principal = edge.caller_of(request)
+            call = edge.call_of(request, principal)
         except EdgeRefused:
             return False
         route = edge.registry.find(call.tenant)
