@@ -21,7 +21,7 @@ class Where(Enum):
 
     FORWARD = auto()
     ASK = auto()
-    """The tenant is not in the registry at hand: ask its source once."""
+    """The tenant is not in the registry at hand, or there is none yet: ask its source once."""
     UNKNOWN = auto()
     BLOCKED = auto()
     NO_REGISTRY = auto()
@@ -36,9 +36,9 @@ def decide(route: Route | None, *, registry_ready: bool, asked: bool) -> Where:
     so nobody waits for a mover that has died.
     """
     if route is None:
-        if not registry_ready:
-            return Where.NO_REGISTRY
-        return Where.UNKNOWN if asked else Where.ASK
+        if not asked:
+            return Where.ASK
+        return Where.UNKNOWN if registry_ready else Where.NO_REGISTRY
     if route.status == "blocked":
         return Where.BLOCKED
     return Where.NO_CELL if route.cell is None else Where.FORWARD

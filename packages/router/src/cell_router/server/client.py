@@ -89,7 +89,7 @@ class ClientConnection(asyncio.Protocol):
     def _react(self, reader: RequestReader) -> None:
         """Do what the bytes that have arrived ask for."""
         if reader.waits_for_continue and self._transport is not None:
-            self._transport.write(_CONTINUE)
+            self._serving.outbox.put(self._transport, _CONTINUE)
             reader.waits_for_continue = False
         if self.busy:
             if len(reader.complete) >= PIPELINED_MAX and self._transport is not None:
@@ -146,7 +146,7 @@ class ClientConnection(asyncio.Protocol):
             return
         closes = self._closes()
         framing = b"content-length: %d\r\n" % len(reply.body)
-        transport.write(self._head(reply, closes, framing) + reply.body)
+        self._serving.outbox.put(transport, self._head(reply, closes, framing) + reply.body)
         self._served(closes=closes)
 
     def deliver(self, answer: CellAnswer, cell_lines: bytes, request_id: str, code: str) -> None:
@@ -156,7 +156,8 @@ class ClientConnection(asyncio.Protocol):
             self.reply(replied(answer, cell_lines, request_id, code))
             return
         body = answer.body
-        transport.write(
+        self._serving.outbox.put(
+            transport,
             b"%s%s%sx-request-id: %s\r\n%scontent-length: %d\r\n%s\r\n%s"
             % (
                 _STATUS.get(answer.status) or b"HTTP/1.1 %d Status\r\n" % answer.status,
@@ -167,7 +168,7 @@ class ClientConnection(asyncio.Protocol):
                 len(body),
                 b"" if self._keep_alive_asked else b"connection: close\r\n",
                 body,
-            )
+            ),
         )
         self._served(closes=not self._keep_alive_asked)
 
@@ -189,7 +190,7 @@ class ClientConnection(asyncio.Protocol):
         if self._closing or self._clogged:
             self._abort()  # It has had its time to read what was written.
         elif self._reader.idle:
-            self._transport.close()
+            self._end()
         else:
             self._refusal = RequestRefused("request_timeout")
             self._refuse()
@@ -202,7 +203,7 @@ class ClientConnection(asyncio.Protocol):
     def close(self) -> None:
         """Close it once everything written has been sent."""
         if self._transport is not None:
-            self._transport.close()
+            self._end()
 
     # ── Streaming ────────────────────────────────────────────────────────────
 
@@ -214,14 +215,14 @@ class ClientConnection(asyncio.Protocol):
         framing = b"transfer-encoding: chunked\r\n"
         if stream.length is not None:
             framing = b"content-length: %d\r\n" % stream.length
-        self._transport.write(self._head(reply, closes, framing))
+        self._serving.outbox.put(self._transport, self._head(reply, closes, framing))
         self._stream = stream
         stream.begin(self, chunked=chunked, closes=closes)
 
     def stream_data(self, data: bytes) -> None:
         """Pass on a piece of the answer, framed already."""
         if self._transport is not None:
-            self._transport.write(data)
+            self._serving.outbox.put(self._transport, data)
 
     def stream_ended(self, *, whole: bool, closes: bool) -> None:
         """End the answer; one that broke off is cut, so that nobody takes it for whole."""
@@ -264,7 +265,7 @@ class ClientConnection(asyncio.Protocol):
             # Not from within the last one: a long pipeline must not grow the stack.
             self._serving.loop.call_soon(self._go_on)
         elif self._peer_done and not self._refusal:
-            transport.close()
+            self._end()
         else:
             self._await_more()
 
@@ -307,7 +308,8 @@ class ClientConnection(asyncio.Protocol):
             reply.headers.append((b"x-request-id", self._serving.new_id().encode()))
             self._serving.refused(no.code)
             framing = b"content-length: %d\r\n" % len(reply.body)
-            self._transport.write(self._head(reply, True, framing) + reply.body)  # noqa: FBT003 - see _head
+            head = self._head(reply, True, framing)  # noqa: FBT003 - see _head
+            self._serving.outbox.put(self._transport, head + reply.body)
         self._linger()
 
     def _linger(self) -> None:
@@ -317,12 +319,20 @@ class ClientConnection(asyncio.Protocol):
         self.due = self._serving.loop.time() + LINGER_S
         if self._transport is None:
             return
+        self._serving.outbox.flush()
         if self._transport.can_write_eof():
             self._transport.write_eof()
         else:
+            self._end()
+
+    def _end(self) -> None:
+        """Close it behind everything that was written."""
+        self._serving.outbox.flush()
+        if self._transport is not None:
             self._transport.close()
 
     def _abort(self) -> None:
+        self._serving.outbox.flush()
         if self._transport is not None:
             self._transport.abort()
 

@@ -12,6 +12,7 @@ from cell_router.limits import Limits
 from cell_router.messages import CellAnswer
 from cell_router.server.addresses import AddressRefused, CheckedAddresses
 from cell_router.server.express import Ride
+from cell_router.server.outbox import Outbox
 from cell_router.server.shapes import AnswerShapes
 from cell_router.server.upstream import UpstreamConnection
 
@@ -43,6 +44,7 @@ class Pool:
         self._idle: list[UpstreamConnection] = []
         self._all: set[UpstreamConnection] = set()
         self._waiting: deque[Sent] = deque()
+        self.outbox = Outbox(self._loop)
         self.answers = AnswerShapes()
         self._connecting: set[asyncio.Task[None]] = set()
         self._closed = False

@@ -19,6 +19,7 @@ from cell_router.messages import CellAnswer, EdgeRequest, Reply
 from cell_router.problems import problem
 from cell_router.server.client import ClientConnection
 from cell_router.server.express import Express, Ride
+from cell_router.server.outbox import Outbox
 from cell_router.server.pool import Pool, Resume
 from cell_router.server.shapes import RequestShapes
 from cell_router.server.upstream import Stream
@@ -77,6 +78,7 @@ class Serving:
         self._attempts = edge.attempts
         self.limits = edge.limits
         self.new_id = new_id
+        self.outbox = Outbox(self.loop)
         self.requests = RequestShapes(edge.limits.request_bytes_max)
         self.date_line = b""
         self.clients: set[ClientConnection] = set()

@@ -71,7 +71,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Send a request; its flow is resumed with what comes of it."""
         assert self._transport is not None  # noqa: S101 - the pool lends living connections only
         self.x = x
-        self._transport.write(data)
+        self._pool.outbox.put(self._transport, data)
 
     @property
     def is_usable(self) -> bool:
