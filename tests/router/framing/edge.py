@@ -72,6 +72,9 @@ class Noted:
     def attempted(self, x: object, outcome: object, now: float) -> None:
         pass
 
+    def connected(self, *, is_admitted: bool) -> None:
+        pass
+
     def rode(self, ride: object, answer: object, now: float) -> str:
         return ""
 

@@ -63,6 +63,8 @@ class Observer:
         """See `serving.Observer`."""
         cell = x.cell.record.id
         self._tally.count("attempts", cell)
+        if x.riders:
+            self._tally.count("bundles", cell)
         if isinstance(outcome, CellAnswer):
             self._tally.answered(cell, now - x.sent_at)
             status, reason = outcome.status, ""
@@ -101,6 +103,10 @@ class Observer:
         if x.trace is not None:
             epoch = x.route.epoch
             x.trace.end(reply.status, code, self._now_ns(), cell=cell, epoch=epoch)
+
+    def connected(self, *, is_admitted: bool) -> None:
+        """See `serving.Observer`."""
+        self._tally.count("connections_accepted" if is_admitted else "connections_refused")
 
     def refused(self, code: str) -> None:
         """See `serving.Observer`."""

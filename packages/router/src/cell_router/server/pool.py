@@ -48,12 +48,17 @@ class Pool:
         self.answers = AnswerShapes()
         self._connecting: set[asyncio.Task[None]] = set()
         self._closed = False
-        self.opened = 0
+        self._opened = 0
 
     @property
     def size(self) -> int:
         """How many connections there are."""
         return len(self._all)
+
+    def take_opened(self) -> int:
+        """Return how many connections were opened since the last call."""
+        opened, self._opened = self._opened, 0
+        return opened
 
     def take(self) -> UpstreamConnection | None:
         """Return a kept connection, if there is one, for the caller to send on."""
@@ -171,7 +176,7 @@ class Pool:
             if self._waiting:
                 self._resume(self._waiting.popleft(), Failure.NOT_SENT)
             return
-        self.opened += 1
+        self._opened += 1
         self._all.add(connection)
         self.release(connection)
 

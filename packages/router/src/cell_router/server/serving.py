@@ -43,6 +43,9 @@ class Observer(Protocol):
     def attempted(self, x: Exchange, outcome: CellAnswer | Failure, now: float) -> None:
         """Note what came of sending a request to its cell."""
 
+    def connected(self, *, is_admitted: bool) -> None:
+        """Note a client's connection, and whether it may stay."""
+
     def refused(self, code: str) -> None:
         """Note a request that could not be read."""
 
@@ -103,10 +106,11 @@ class Serving:
 
     def admit(self, client: ClientConnection) -> bool:
         """Take a new connection, unless there are too many."""
-        if len(self.clients) >= self.limits.connections_max:
-            return False
-        self.clients.add(client)
-        return True
+        is_admitted = len(self.clients) < self.limits.connections_max
+        self.observer.connected(is_admitted=is_admitted)
+        if is_admitted:
+            self.clients.add(client)
+        return is_admitted
 
     def gone(self, client: ClientConnection) -> None:
         """Forget a connection."""
@@ -145,6 +149,10 @@ class Serving:
         """End the connections on which nothing is under way."""
         for client in [client for client in self.clients if client.is_idle]:
             client.close()
+
+    def take_opened(self) -> list[tuple[str, int]]:
+        """Return how many connections to each cell were opened since the last call."""
+        return [(cell, pool.take_opened()) for cell, (_, pool) in self._pools.items()]
 
     def upstream_connections(self) -> list[tuple[str, int]]:
         """Return how many connections each cell has."""

@@ -190,6 +190,9 @@ class Worker:
     def _send_report(self, edge: Edge, serving: Serving) -> None:
         if dropped := self._access_log.take_dropped():
             self._tally.count("log_lines_dropped", by=dropped)
+        for cell, opened in serving.take_opened():
+            if opened:
+                self._tally.count("upstream_connects", cell, opened)
         cells = edge.attempts.cells.items()
         breakers = {cell: state.breaker.state_at(edge.now) for cell, state in cells}
         shown = gauges(edge, len(serving.clients), serving.upstream_connections())
