@@ -53,9 +53,10 @@ class Attempts:
 
     def send(self, x: Exchange, call: Call, route: Route, *, held: bool) -> Attempting:
         """Send `x` and return what came of it; one that was `held` waits for its place."""
-        if call.shareable and self._limits.coalesce:
-            return self._share(x, call, route, held=held)
-        return self._alone(x, route, held=held)
+        lane = self.lane_of(call, route)
+        if lane is None:
+            return self._alone(x, route, held=held)
+        return self._share(x, lane, route, held=held)
 
     @property
     def waiting(self) -> int:
@@ -82,7 +83,9 @@ class Attempts:
 
     def lane_of(self, call: Call, route: Route) -> tuple[str, int] | None:
         """Return the lane of a command that may share a commit, else None."""
-        return _lane(call, route) if call.shareable and self._limits.coalesce else None
+        if not (call.shareable and self._limits.coalesce):
+            return None
+        return call.tenant, route.stripe_of(call.domain, call.stream)
 
     def free_places(
         self, route: Route, lane: tuple[str, int] | None
@@ -97,9 +100,8 @@ class Attempts:
         gate = self.tenants.get(route.tenant) or self._new_gate(route.tenant)
         return (cell, gate) if gate.is_free and cell.gate.is_free else None
 
-    def _share(self, x: Exchange, call: Call, route: Route, *, held: bool) -> Attempting:
+    def _share(self, x: Exchange, key: tuple[str, int], route: Route, *, held: bool) -> Attempting:
         """Send a command alone if its stripe is idle, else in the next bundle of the stripe."""
-        key = _lane(call, route)
         riders: Sequence[Any] = ()
         if not self.lanes.enter(key):
             x.cell = self.cell(route.cell)  # Its reply looks there, also if it is never sent.
@@ -142,11 +144,7 @@ class Attempts:
 
     def _alone(self, x: Exchange, route: Route, *, held: bool) -> Attempting:
         """Send what `x` carries, within the places of its tenant and its cell."""
-        record = route.cell
-        cell = self.cells.get(record.id) if record is not None else None
-        if cell is None or cell.record is not record:
-            cell = self.cell(record)
-        x.cell = cell
+        cell = x.cell = self.cell(route.cell)
         breaker = cell.breaker
         if breaker.until and not breaker.admits(self.now):
             return Failure.CLOSED
@@ -231,7 +229,3 @@ def attempt_until(now: float, deadline: float) -> float:
     """Return when an attempt that begins now ends: time is left for one more, with the same id."""
     left_s = deadline - now
     return deadline if left_s <= ATTEMPT_MIN_S else now + max(ATTEMPT_MIN_S, left_s * ATTEMPT_SHARE)
-
-
-def _lane(call: Call, route: Route) -> tuple[str, int]:
-    return call.tenant, route.stripe_of(call.domain, call.stream)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cell_core.wire.registry import read_tenant
 from cell_router.config import Config
@@ -29,11 +29,6 @@ from cell_router.stores.lmdb import LmdbStore
 
 if TYPE_CHECKING:
     import random  # noqa: TID251 - the type of what `bootstrap` passes in
-
-_FEED_WAIT_S: Final = 20.0
-_FILE_WAIT_S: Final = 1.0
-"""A file is looked at, nobody is asked: a short wait costs nothing, and a reload that names another
-source waits for the end of the old one's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

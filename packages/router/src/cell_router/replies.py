@@ -37,8 +37,7 @@ def delivered(x: Exchange, answer: CellAnswer) -> Reply:
     call, status = x.call, answer.status
     if status == 200 and call.domain:
         x.position = position_of(call, x.route, answer)
-    if status >= 400:
-        x.code = code_of(answer) or "uncoded"
+    x.code = shown_code(answer)
     if answer.lines:
         lines, named = answer.lines + x.cell.lines, []
     else:
@@ -46,6 +45,11 @@ def delivered(x: Exchange, answer: CellAnswer) -> Reply:
     if call.minted:
         named.append((b"x-command-id", call.minted.encode()))
     return Reply(status, named, answer.body, x.code, answer.stream, lines)
+
+
+def shown_code(answer: CellAnswer) -> str:
+    """Return what log and metrics call the answer: "" for a success."""
+    return "" if answer.status < 400 else code_of(answer) or "uncoded"
 
 
 def position_of(call: Call, route: Route, answer: CellAnswer) -> tuple[int, int, int] | None:

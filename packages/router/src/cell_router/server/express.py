@@ -17,6 +17,7 @@ from cell_router.messages import CellAnswer, EdgeRequest, Reply
 from cell_router.places import Gate
 from cell_router.problems import EdgeRefused
 from cell_router.registry import Route
+from cell_router.replies import EXPLAIN
 from cell_router.server.shapes import PLAIN
 from cell_router.tenancy import Call
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from cell_router.server.serving import Serving
     from cell_router.server.upstream import UpstreamConnection
 
-_SLOW: Final = (b"x-deadline-ms", b"x-route-explain")
+_UNUSUAL: Final = frozenset({b"x-deadline-ms", EXPLAIN})
+"""Fields of a client with wishes of its own."""
 
 
 class Ride:
@@ -71,7 +73,8 @@ class Express:
         """Send `request` if nothing is unusual about it; return False if the flow must serve it."""
         edge, attempts = self._edge, self._attempts
         now = attempts.now = self._serving.loop.time()
-        headers = request.headers
+        if not _UNUSUAL.isdisjoint(request.headers):
+            return False
         try:
             principal = edge.caller_of(request)
             call = edge.call_of(request, principal)
@@ -79,8 +82,6 @@ class Express:
             return False
         route = edge.registry.find(call.tenant)
         if call.minted or route is None or not edge.may_forward(route):
-            return False
-        if _SLOW[0] in headers or _SLOW[1] in headers:
             return False
         lane = attempts.lane_of(call, route)
         places = attempts.free_places(route, lane)
@@ -137,9 +138,6 @@ class Express:
 
 def replied(answer: CellAnswer, cell_lines: bytes, request_id: str, code: str) -> Reply:
     """Return what the client gets of a plain answer."""
-    if answer.lines:
-        lines = answer.lines + cell_lines
-    else:
-        lines = b"".join([b"%s: %s\r\n" % field for field in answer.headers.items()]) + cell_lines
-    headers = [(b"x-request-id", request_id.encode())]
-    return Reply(answer.status, headers, answer.body, code, lines=lines)
+    named = [] if answer.lines else [*answer.headers.items()]
+    named.append((b"x-request-id", request_id.encode()))
+    return Reply(answer.status, named, answer.body, code, lines=answer.lines + cell_lines)

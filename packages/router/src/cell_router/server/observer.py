@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
-from cell_router.decide import Failure, code_of
+from cell_router.decide import Failure
 from cell_router.edge import Edge
 from cell_router.exchange import Exchange
 from cell_router.messages import CellAnswer, Reply
 from cell_router.problems import PROBLEMS
-from cell_router.replies import position_of
+from cell_router.replies import position_of, shown_code
 from cell_router.server.access_log import AccessLog, Line
 from cell_router.server.express import Ride
 from cell_router.server.report import Gauge
@@ -79,7 +79,7 @@ class Observer:
         """See `serving.Observer`."""
         tally, status, call = self._tally, answer.status, ride.call
         cell, seconds = ride.cell.record.id, now - ride.started
-        code = "" if status < 400 else code_of(answer) or "uncoded"
+        code = shown_code(answer)
         tally.rode(cell, status, code, seconds)
         if status == 200 and call.domain and (position := position_of(call, ride.route, answer)):
             tally.acknowledged(call.tenant, *position)
