@@ -1,0 +1,1 @@
+"""What the control plane decides, pure: records, the reconciler's table, placement."""
