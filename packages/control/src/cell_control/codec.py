@@ -89,7 +89,8 @@ def write_of(value: Value, rev: int, *, key: str | None = None) -> Write:
 def text_of(value: Value) -> str:
     """Return the one text of `value`: canonical JSON."""
     # A million tenants are kept: what is as by default is left out.
-    return canonical(_adapter(type(value)).dump_python(value, mode="json", exclude_defaults=True))
+    kind: Any = type(value)
+    return canonical(_adapter(kind).dump_python(value, mode="json", exclude_defaults=True))
 
 
 def read(kind: type[V], record: Record) -> V:
