@@ -5,7 +5,6 @@ kind: the registry holds nothing else.
 """
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, Final, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -47,6 +46,7 @@ _KINDS: Final[Mapping[type, Kind]] = {
     Tenant: "tenant",
     Usage: "usage",
 }
+_ADAPTERS: Final[Mapping[type, TypeAdapter[Any]]] = {kind: TypeAdapter(kind) for kind in _KINDS}
 
 
 class RecordBroken(Exception):
@@ -89,8 +89,8 @@ def write_of(value: Value, rev: int, *, key: str | None = None) -> Write:
 def text_of(value: Value) -> str:
     """Return the one text of `value`: canonical JSON."""
     # A million tenants are kept: what is as by default is left out.
-    kind: Any = type(value)
-    return canonical(_adapter(kind).dump_python(value, mode="json", exclude_defaults=True))
+    dumped = _ADAPTERS[type(value)].dump_python(value, mode="json", exclude_defaults=True)
+    return canonical(dumped)
 
 
 def read(kind: type[V], record: Record) -> V:
@@ -100,14 +100,9 @@ def read(kind: type[V], record: Record) -> V:
         RecordBroken: It is not of `kind`.
     """
     try:
-        return cast("V", _adapter(kind).validate_json(record.body))
+        return cast("V", _ADAPTERS[kind].validate_json(record.body))
     except ValidationError:
         raise RecordBroken(f"{record.kind} {record.key}") from None
-
-
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - a record's class
-    return TypeAdapter(kind)
 
 
 def _tag_of(value: Value) -> str:
