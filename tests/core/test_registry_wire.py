@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cell_core.domain.canonical import canonical
-from cell_core.domain.ids import STRIPES_MAX
+from cell_core.domain.ids import CELLS_MAX, STRIPES_MAX
 from cell_core.wire import registry_snapshot
 from cell_core.wire.registry import (
     EPOCH_TEXT_MAX,
+    Ack,
     CellRecord,
     Change,
     RegistryRefused,
@@ -66,8 +67,12 @@ from tests.core.registering import (
 )
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}", fullmatch=True)
+acknowledging = st.just((None, "local")) | st.tuples(
+    st.integers(0, CELLS_MAX - 1), st.sampled_from(["refuse", "degrade"])
+)
 records = st.builds(
-    TenantRecord,
+    lambda asked, **fields: TenantRecord(standby=asked[0], ack=asked[1], **fields),
+    asked=acknowledging,
     tenant=names,
     epoch=st.integers(0, EPOCH_TEXT_MAX),
     stripes=st.integers(1, STRIPES_MAX),
@@ -107,6 +112,11 @@ def test_a_tenant_reads_back_as_it_was_written(record: TenantRecord):
         (TenantRecord(tenant="T", epoch=17, stripes=4), "17 4"),
         (TenantRecord(tenant="T", epoch=17, group="g"), "17 1 g"),
         (TenantRecord(tenant="T", epoch=17, status="held"), "17 1 - held"),
+        (TenantRecord(tenant="T", epoch=17, standby=2, ack="refuse"), "17 1 - active 2r"),
+        (
+            TenantRecord(tenant="T", epoch=17, group="g", standby=15, ack="degrade"),
+            "17 1 g active 15d",
+        ),
     ],
 )
 def test_a_tenant_s_text_leaves_out_the_defaults_at_its_end(record: TenantRecord, text: str):
@@ -116,10 +126,20 @@ def test_a_tenant_s_text_leaves_out_the_defaults_at_its_end(record: TenantRecord
 @pytest.mark.parametrize(
     "text",
     ["", " ", "-1", "01", "1 ", "1 0", "1 65", "1 1 g active x", "1 1 g gone", "1 1  held",
-     "1\n", "1 1 g held ", "1000000000000000", "1e3", "\u0661", "1\t1", "1 1 -g"],
+     "1\n", "1 1 g active", "1 1 g active 16r", "1 1 g active 02r", "1 1 g active 2", "1 2r",
+     "1 1 g held r", "1 1 g 2r", "1 1 g held 2x", "1 1 g held 2r ", "1 1 g held 2r 2r",
+     "1 1 g held ", "1000000000000000", "1e3", "\u0661", "1\t1", "1 1 -g"],
 )  # fmt: skip
 def test_a_text_that_is_no_tenant_s_is_refused(text: str):
     assert _refusal(lambda: read_tenant("T", text)) == "registry_malformed"
+
+
+@pytest.mark.parametrize(
+    ("standby", "ack"), [(None, "refuse"), (2, "local"), (16, "refuse"), (-1, "degrade"), (2, "r")]
+)
+def test_who_acknowledges_and_how_strictly_are_told_together(standby: int | None, ack: Ack):
+    with pytest.raises(RegistryRefused):
+        TenantRecord(tenant="T", epoch=17, standby=standby, ack=ack)
 
 
 def test_cells_and_groups_read_back_as_they_were_written():

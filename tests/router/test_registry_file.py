@@ -107,6 +107,28 @@ def test_moving_a_tenant_takes_the_next_epoch_that_the_cell_owns(tool: Tool):
     assert (moved["epoch"], again["epoch"], again["status"]) == (17, 17, "held")
 
 
+def test_a_tenant_may_have_its_writes_acknowledged_by_a_second_cell(tool: Tool):
+    tool.ask("put-tenant", "T-1", "--cell", "aws-alpha", "--standby", "az-beta", "--ack", "refuse")
+
+    kept = tool.ask("put-tenant", "T-1", "--status", "held")
+    softer = tool.ask("put-tenant", "T-1", "--ack", "degrade")
+    without = tool.ask("put-tenant", "T-1", "--ack", "local")
+
+    assert [(said["standby"], said["ack"]) for said in (kept, softer, without)] == [
+        (2, "refuse"), (2, "degrade"), (None, "local"),
+    ]  # fmt: skip
+
+
+def test_a_tenant_that_moves_to_its_standby_needs_another_one(tool: Tool):
+    tool.ask("put-tenant", "T-1", "--cell", "aws-alpha", "--standby", "az-beta", "--ack", "refuse")
+
+    refused = tool.refuse("put-tenant", "T-1", "--cell", "az-beta")
+    moved = tool.ask("put-tenant", "T-1", "--cell", "az-beta", "--standby", "aws-alpha")
+
+    assert "name another --standby" in refused
+    assert (moved["epoch"], moved["standby"], moved["ack"]) == (2, 1, "refuse")
+
+
 def test_a_group_moves_its_tenants(tool: Tool):
     tool.ask("put-group", "pilot", "--cell", "aws-alpha")
     tool.ask("put-tenant", "T-1", "--group", "pilot")
@@ -135,6 +157,10 @@ def test_a_list_counts_everyone_and_names_a_few(tool: Tool):
         (("put-tenant", "T-9", "--cell", "nowhere"), "add-cell it first"),
         (("put-tenant", "T-9", "--group", "nobody"), "put-group it first"),
         (("put-tenant", "T 9", "--cell", "aws-alpha"), "tenant is not well formed"),
+        (("put-tenant", "T-1", "--ack", "refuse"), "say which cell"),
+        (("put-tenant", "T-1", "--standby", "az-beta"), "say what to do without"),
+        (("put-tenant", "T-1", "--standby", "nowhere", "--ack", "refuse"), "add-cell it first"),
+        (("put-tenant", "T-1", "--standby", "aws-alpha", "--ack", "degrade"), "name another"),
         (("put-tenant", "T-1", "--epoch", "1"), "never goes back"),
         (("put-tenant", "T-1", "--stripes", "2"), "for good"),
         (("put-tenant", "T-9", "--cell", "aws-alpha", "--stripes", "65"), "not well formed"),
@@ -218,13 +244,16 @@ def test_tenants_come_from_csv_and_from_json_lines(tool: Tool):
     table.write_text(
         "\ufefftenant,cell,epoch,stripes,status\nT-1,aws-alpha,,4,\nT-2,,18,,held\n", "utf-8"
     )
-    lines.write_text('{"tenant":"T-3","cell":"az-beta"}\n\n{"tenant":"T-2","cell":"aws-alpha"}\n')
+    lines.write_text(
+        '{"tenant":"T-3","cell":"az-beta","standby":"aws-alpha","ack":"degrade"}\n\n'
+        '{"tenant":"T-2","cell":"aws-alpha"}\n'
+    )
 
     assert tool.ask("import", table)["imported"] == 2
     assert tool.ask("import", lines)["imported"] == 2
 
     held = tool.ask("list")["tenants"]
-    assert held == {"T-1": "1 4", "T-2": "33 1 - held", "T-3": "2"}
+    assert held == {"T-1": "1 4", "T-2": "33 1 - held", "T-3": "2 1 - active 1d"}
 
 
 @pytest.mark.parametrize(
@@ -237,6 +266,8 @@ def test_tenants_come_from_csv_and_from_json_lines(tool: Tool):
         ("a.csv", "tenant,epoch\nT-1,1,2,3\n", "line 2: needs tenant"),
         ("a.csv", "tenant,epoch\nT 1,1\n", "line 2: a field"),
         ("a.jsonl", '{"tenant":"T-1","epoch":1}\n{"tenant"\n', "line 2: not JSON"),
+        ("a.csv", "tenant,epoch,standby,ack\nT-1,1,az-beta,soon\n", "line 2: a field"),
+        ("a.csv", "tenant,epoch,ack\nT-1,1,refuse\n", "line 2: say which cell"),
         ("a.jsonl", "3\n", "line 1: not a JSON object"),
         ("a.jsonl", '{"tenant":3,"epoch":1}\n', "line 1: a field"),
         ("a.jsonl", '{"tenant":"T","epoch":[1]}\n', "line 1: a field"),

@@ -24,6 +24,7 @@ from cell_control.domain.records import (
 )
 from cell_control.ports import Key, Record, Write
 from cell_core.domain.canonical import canonical
+from cell_core.domain.ids import owner
 from cell_core.wire.registry import (
     CellRecord,
     GroupRecord,
@@ -121,15 +122,7 @@ def _tag_of(value: Value) -> str:
 def _edge_text(value: Value) -> str | None:
     match value:
         case Tenant():
-            return tenant_text(
-                TenantRecord(
-                    tenant=value.id,
-                    epoch=value.epoch,
-                    stripes=value.stripes,
-                    group=value.group,
-                    status="blocked" if value.blocked else "active",
-                )
-            )
+            return tenant_text(_edge_row(value))
         case Group():
             return group_text(GroupRecord(group=value.id, epoch=value.epoch))
         case Cell():
@@ -145,3 +138,19 @@ def _edge_text(value: Value) -> str | None:
             )
         case _:
             return None
+
+
+def _edge_row(tenant: Tenant) -> TenantRecord:
+    ack = tenant.policy.ack
+    # Without a standby the row names the home as its own, and the edge does what `ack` says then:
+    # a row without one would acknowledge writes that nobody else has.
+    standby = tenant.standby_ordinal if tenant.standby_ordinal >= 0 else owner(tenant.epoch)
+    return TenantRecord(
+        tenant=tenant.id,
+        epoch=tenant.epoch,
+        stripes=tenant.stripes,
+        group=tenant.group,
+        status="blocked" if tenant.blocked else "active",
+        standby=None if ack == "local" else standby,
+        ack=ack,
+    )

@@ -66,6 +66,9 @@ def _tenant(command: argparse.ArgumentParser) -> None:
     command.add_argument("--stripes", type=int)
     command.add_argument("--group")
     command.add_argument("--status", choices=["active", "held", "blocked"])
+    command.add_argument("--standby", help="the cell that acknowledges writes beside the home")
+    acks = ["local", "refuse", "degrade"]
+    command.add_argument("--ack", choices=acks, help="what to do while the standby is away")
 
 
 def _publish(command: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from cell_core.domain.canonical import parse
 from cell_core.domain.errors import InvalidInput
 from cell_core.domain.ids import next_epoch, owner
 from cell_core.wire.registry import (
+    Ack,
     CellRecord,
     GroupRecord,
     RegistryRefused,
@@ -30,6 +31,24 @@ DRAFT_BYTES_MAX: Final = 1024**3
 
 class DraftRefused(Exception):
     """The change cannot be made; the message says what to do. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is said of a tenant; what is not said stays as it is.
+
+    Attributes:
+        cell, epoch: Where it lives, one of the two.
+        standby: The cell that acknowledges its writes beside the home, by id.
+    """
+
+    cell: str = ""
+    epoch: int | None = None
+    stripes: int | None = None
+    group: str | None = None
+    status: Status | None = None
+    standby: str | None = None
+    ack: Ack | None = None
 
 
 @dataclass(slots=True)
@@ -59,31 +78,27 @@ class Draft:
         self.rev += 1
         return record
 
-    def put_tenant(
-        self,
-        tenant: str,
-        *,
-        cell: str = "",
-        epoch: int | None = None,
-        stripes: int | None = None,
-        group: str | None = None,
-        status: Status | None = None,
-    ) -> TenantRecord:
-        """Place a tenant, or change what is given of one; without a place it follows its group."""
+    def put_tenant(self, tenant: str, wanted: Wanted) -> TenantRecord:
+        """Place a tenant, or change what is said of one; without a place it follows its group."""
         held = self.tenant(tenant)
-        if held is not None and stripes not in (None, held.stripes):
+        if held is not None and wanted.stripes not in (None, held.stripes):
             raise DraftRefused(f"tenant {tenant} has {held.stripes} stripes; that is for good")
-        group = held.group if group is None and held else group or ""
+        group = held.group if wanted.group is None and held else wanted.group or ""
         if group and group not in self.groups:
             raise DraftRefused(f"there is no group {group}: put-group it first")
-        if held is None and not cell and epoch is None and group:
+        epoch = wanted.epoch
+        if held is None and not wanted.cell and epoch is None and group:
             epoch = self.groups[group]
+        epoch = self._epoch(held.epoch if held else None, wanted.cell, epoch)
+        standby, ack = self._acknowledged(held, wanted, max(epoch, self.groups.get(group, 0)))
         record = TenantRecord(
             tenant=tenant,
-            epoch=self._epoch(held.epoch if held else None, cell, epoch),
-            stripes=held.stripes if held else stripes or 1,
+            epoch=epoch,
+            stripes=held.stripes if held else wanted.stripes or 1,
             group=group,
-            status=status or (held.status if held else "active"),
+            status=wanted.status or (held.status if held else "active"),
+            standby=standby,
+            ack=ack,
         )
         self.tenants[tenant] = tenant_text(record)
         self.rev += 1
@@ -119,6 +134,27 @@ class Draft:
                 break
         return found
 
+    def _acknowledged(
+        self, held: TenantRecord | None, wanted: Wanted, epoch: int
+    ) -> tuple[int | None, Ack]:
+        """Return the standby's ordinal and the policy of a tenant whose home owns `epoch`."""
+        ack = wanted.ack or (held.ack if held else "local")
+        if ack == "local":
+            if wanted.standby:
+                raise DraftRefused("say what to do without the standby: --ack refuse or degrade")
+            return None, ack
+        ordinal = self._ordinal(wanted.standby) if wanted.standby else held and held.standby
+        if ordinal is None:
+            raise DraftRefused("say which cell acknowledges: --standby")
+        if ordinal == owner(epoch):
+            raise DraftRefused("its home acknowledges nothing for it: name another --standby")
+        return ordinal, ack
+
+    def _ordinal(self, cell: str) -> int:
+        if cell not in self.cells:
+            raise DraftRefused(f"there is no cell {cell}: add-cell it first")
+        return self.cells[cell].ordinal
+
     def _epoch(self, held: int | None, cell: str, epoch: int | None) -> int:
         if epoch is not None:
             if held is not None and epoch < held:
@@ -128,9 +164,7 @@ class Draft:
             if held is None:
                 raise DraftRefused("say where: --cell or --epoch")
             return held
-        if cell not in self.cells:
-            raise DraftRefused(f"there is no cell {cell}: add-cell it first")
-        ordinal = self.cells[cell].ordinal
+        ordinal = self._ordinal(cell)
         if held is not None and owner(held) == ordinal:
             return held
         return next_epoch(held or 0, ordinal)

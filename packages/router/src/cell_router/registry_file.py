@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -21,7 +21,7 @@ from cell_core.wire.registry_keys import RegistrySigner, new_private_jwk, public
 from cell_core.wire.registry_snapshot import Row, seal_snapshot
 from cell_router.ports import SourceUnavailable
 from cell_router.registry_arguments import parser
-from cell_router.registry_draft import Draft, DraftRefused, read_draft, write_draft
+from cell_router.registry_draft import Draft, DraftRefused, Wanted, read_draft, write_draft
 from cell_router.registry_import import import_tenants
 from cell_router.registry_publish import publish, published_rev
 from cell_router.replacing import replace_file
@@ -97,9 +97,8 @@ def _edit(draft: Draft, arguments: argparse.Namespace, err: TextIO) -> Said:
             placed = draft.put_group(arguments.group, cell=arguments.cell, epoch=arguments.epoch)
             return asdict(placed)
         case "put-tenant":
-            names = ("cell", "epoch", "stripes", "group", "status")
-            given = {name: getattr(arguments, name) for name in names}
-            return asdict(draft.put_tenant(arguments.tenant, **given))
+            given = {one.name: getattr(arguments, one.name) for one in fields(Wanted)}
+            return asdict(draft.put_tenant(arguments.tenant, Wanted(**given)))
         case "remove-tenant":
             draft.remove_tenant(arguments.tenant)
             return {"removed": arguments.tenant}

@@ -1,16 +1,17 @@
 """Tenants from a CSV or a JSON-lines file into a draft, with the number of the line that is wrong.
 
-Columns, or members: `tenant`, then `cell` or `epoch`, and as wanted `stripes`, `group`, `status`.
+Columns, or members: `tenant`, then `cell` or `epoch`, and as wanted `stripes`, `group`, `status`,
+`standby`, `ack`.
 """
 
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final
 
-from cell_core.wire.registry import RegistryRefused, Status
-from cell_router.registry_draft import Draft, DraftRefused
+from cell_core.wire.registry import RegistryRefused
+from cell_router.registry_draft import Draft, DraftRefused, Wanted
 
 LINE_BYTES_MAX: Final = 4096
 REPORT_EVERY: Final = 10_000
@@ -18,7 +19,7 @@ REPORT_EVERY: Final = 10_000
 Report = Callable[[int, float], None]
 """Told the number of tenants so far, and the part of the file that was read, 0 to 1."""
 
-_TEXTS = ("tenant", "cell", "group", "status")
+_TEXTS = ("tenant", "cell", "group", "status", "standby", "ack")
 _NUMBERS = ("epoch", "stripes")
 
 
@@ -60,13 +61,14 @@ def _put_all(
 def _put(draft: Draft, row: Mapping[str, Any]) -> None:
     unknown = row.keys() - {*_TEXTS, *_NUMBERS}
     if unknown or not row.get("tenant"):
-        raise DraftRefused("needs tenant; may have cell, epoch, stripes, group, status")
+        raise DraftRefused(
+            "needs tenant; may have cell, epoch, stripes, group, status, standby, ack"
+        )
     given: dict[str, Any] = {name: row[name] for name in _TEXTS if row.get(name)}
     given |= {name: int(row[name]) for name in _NUMBERS if row.get(name) not in (None, "")}
     if not all(isinstance(given[name], str) for name in _TEXTS if name in given):
         raise TypeError
-    status = cast("Status | None", given.pop("status", None))
-    draft.put_tenant(given.pop("tenant"), status=status, **given)
+    draft.put_tenant(given.pop("tenant"), Wanted(**given))
 
 
 def _rows(path: Path, file: BinaryIO) -> Iterator[tuple[int, Mapping[str, Any]]]:

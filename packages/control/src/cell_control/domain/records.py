@@ -208,6 +208,7 @@ class Tenant:
     Attributes:
         epoch: Names its home by `owner(epoch)`, which is the ordinal of `home`.
         standby: The cell that follows the home; empty for none.
+        standby_ordinal: Of that cell, -1 for none: what the edge is told; changes with `standby`.
         leaving: Where it still has data that is to go.
         settled: Whether every fence was seen to be what this record says.
         pin: The only cell it may be in, by an operator's word; empty for none.
@@ -221,6 +222,7 @@ class Tenant:
     home: str
     stripes: int = 1
     standby: str = ""
+    standby_ordinal: int = -1
     leaving: Leaving | None = None
     state: State = State.ACTIVE
     settled: bool = False

@@ -6,6 +6,7 @@ signed or stored; `registry_snapshot` and `registry_changes` carry them.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Final, Literal, cast
 
@@ -22,13 +23,20 @@ CELL_BYTES_MAX: Final = 2048
 Status = Literal["active", "held", "blocked"]
 """`held`: a cut-over is under way, requests wait; `blocked`: an operator put it in quarantine."""
 
+Ack = Literal["local", "refuse", "degrade"]
+"""When a write is answered: once the home has it, or once the standby has it too; while that one
+cannot be reached, `refuse` answers no, and `degrade` answers and says so."""
+
 Kind = Literal["cell", "group", "tenant"]
 
 _STATUSES: Final = ("active", "held", "blocked")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}"
 _EPOCH = r"(?:0|[1-9][0-9]{0,14})"
 _STRIPES = r"(?:[1-9]|[1-5][0-9]|6[0-4])"
-ROW_PATTERN: Final = rf"{_EPOCH}(?: {_STRIPES}(?: (?:-|{_NAME})(?: (?:held|blocked))?)?)?"
+_ACKS: Final[Mapping[str, Ack]] = {"r": "refuse", "d": "degrade"}
+_STANDBY = r"(?:1[0-5]|[0-9])[rd]"
+_STATUS = rf"(?:held|blocked|(?:active|held|blocked) {_STANDBY})"
+ROW_PATTERN: Final = rf"{_EPOCH}(?: {_STRIPES}(?: (?:-|{_NAME})(?: {_STATUS})?)?)?"
 """Every text of a tenant's record, and a few that are not its shortest form."""
 
 NAME_PATTERN: Final = _NAME
@@ -88,13 +96,21 @@ class CellRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantRecord:
-    """Where a tenant lives, unless its group's epoch is larger."""
+    """Where a tenant lives, unless its group's epoch is larger.
+
+    Attributes:
+        standby: The ordinal of the cell that has to have a write before it is answered, None where
+            `ack` is `local`. The home's own says that there is none at the moment.
+        ack: What is done when it cannot be reached.
+    """
 
     tenant: str
     epoch: int
     stripes: int = 1
     group: str = ""
     status: Status = "active"
+    standby: int | None = None
+    ack: Ack = "local"
 
     def __post_init__(self) -> None:
         sound = (
@@ -104,8 +120,13 @@ class TenantRecord:
             and (not self.group or is_id(self.group))
             and self.status in _STATUSES
         )
-        if not sound:
+        if not (sound and self._names_who_acknowledges()):
             raise RegistryRefused(record="tenant")
+
+    def _names_who_acknowledges(self) -> bool:
+        if self.standby is None:
+            return self.ack == "local"
+        return 0 <= self.standby < CELLS_MAX and self.ack in _ACKS.values()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +164,13 @@ class Change:
 
 
 def tenant_text(record: TenantRecord) -> str:
-    """Return `epoch[ stripes[ group[ status]]]`, without the defaults at its end."""
+    """Return `epoch[ stripes[ group[ status[ standby]]]]`, without the defaults at its end.
+
+    `standby` is its cell's ordinal and one letter: `r` for refuse, `d` for degrade.
+    """
     fields = [str(record.epoch), str(record.stripes), record.group or "-", record.status]
+    if record.standby is not None:
+        return " ".join([*fields, f"{record.standby}{record.ack[0]}"])
     for default in ("active", "-", "1"):
         if fields[-1] != default:
             break
@@ -160,13 +186,15 @@ def read_tenant(tenant: str, text: str) -> TenantRecord:
     """
     if _ROW.fullmatch(text) is None:
         raise RegistryRefused(record="tenant")
-    epoch, stripes, group, status = (*text.split(" "), *("", "", "", "")[text.count(" ") + 1 :])
+    epoch, stripes, group, status, standby = (*text.split(" "), "", "", "", "")[:5]
     return TenantRecord(
         tenant=tenant,
         epoch=int(epoch),
         stripes=int(stripes or 1),
         group="" if group == "-" else group,
         status=cast("Status", status or "active"),
+        standby=int(standby[:-1]) if standby else None,
+        ack=_ACKS[standby[-1]] if standby else "local",
     )
 
 
