@@ -1,87 +1,32 @@
 """The text of an API key: `ck_<env>_<id>_<random><checksum>`.
 
-The checksum refuses a typing error or half a key without a look-up, and lets a scanner tell a real
-key from a word (the idea is GitHub's, "Behind GitHub's new authentication token formats", 2021).
-It proves nothing: anybody can compute it.
+Refuses to know more of it than its prefix; `cell_core.wire.bearer_text` has its form.
 """
 
-import hashlib
-import re
-import zlib
-from dataclasses import dataclass, field
 from typing import Final
 
-ENV_PATTERN: Final = r"^[a-z]{2,8}\Z"
-ID_PATTERN: Final = r"^[a-z0-9]{4,16}\Z"
-LOCAL_ENV: Final = "local"
-"""Keys of this environment are for development and refused anywhere else."""
-
-ENTROPY_BYTES: Final = 40
-_ID_BYTES: Final = 8
-_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_ID_LENGTH: Final = 12
-_RANDOM_LENGTH: Final = 43
-"""62^43 is just above 2^256."""
-
-_CHECKSUM_LENGTH: Final = 6
-"""62^6 is above 2^32."""
-
-_TEXT: Final = re.compile(
-    rb"(ck_[a-z]{2,8}_([a-z0-9]{4,16})_[0-9A-Za-z]{%d})([0-9A-Za-z]{%d})"
-    % (_RANDOM_LENGTH, _CHECKSUM_LENGTH)
+from cell_core.wire.bearer_text import (
+    ENTROPY_BYTES,
+    ENV_PATTERN,
+    ID_PATTERN,
+    LOCAL_ENV,
+    BearerText,
+    NewKey,
+    digest,
 )
-_BYTES_MAX: Final = 128
 
+__all__ = [
+    "ENTROPY_BYTES",
+    "ENV_PATTERN",
+    "ID_PATTERN",
+    "LOCAL_ENV",
+    "NewKey",
+    "digest",
+    "id_of",
+    "make_key",
+]
 
-@dataclass(frozen=True, slots=True)
-class NewKey:
-    """A key just made; the only time that its text exists here."""
+_TEXTS: Final = BearerText("ck")
 
-    text: str = field(repr=False)
-    env: str
-    id: str
-    sha256: str
-
-
-def make_key(env: str, entropy: bytes) -> NewKey:
-    """Return the key of `env` that `ENTROPY_BYTES` of unpredictable bytes make.
-
-    Raises:
-        ValueError: `env` is not 2 to 8 small letters, or the bytes are too few.
-    """
-    if re.fullmatch(ENV_PATTERN, env) is None:
-        raise ValueError("env: 2 to 8 small letters")
-    if len(entropy) != ENTROPY_BYTES:
-        raise ValueError(f"entropy: {ENTROPY_BYTES} bytes")
-    key_id = _base(36, entropy[:_ID_BYTES], _ID_LENGTH).lower()
-    body = f"ck_{env}_{key_id}_{_base(62, entropy[_ID_BYTES:], _RANDOM_LENGTH)}"
-    text = body + _checksum(body.encode())
-    return NewKey(text, env, key_id, digest(text.encode()).hex())
-
-
-def id_of(text: bytes) -> str | None:
-    """Return the id that `text` names, or None if it is no key or has a typing error."""
-    if len(text) > _BYTES_MAX:
-        return None
-    found = _TEXT.fullmatch(text)
-    if found is None or _checksum(found[1]).encode() != found[3]:
-        return None
-    return found[2].decode()
-
-
-def digest(text: bytes) -> bytes:
-    """Return what is kept of a key. A fast hash is enough: there are 2^256 keys to try."""
-    return hashlib.sha256(text).digest()
-
-
-def _checksum(body: bytes) -> str:
-    return _base(62, zlib.crc32(body).to_bytes(4, "big"), _CHECKSUM_LENGTH)
-
-
-def _base(base: int, raw: bytes, length: int) -> str:
-    number = int.from_bytes(raw, "big")
-    digits = []
-    for _ in range(length):
-        number, digit = divmod(number, base)
-        digits.append(_ALPHABET[digit])
-    return "".join(reversed(digits))
+make_key = _TEXTS.make
+id_of = _TEXTS.id_of
