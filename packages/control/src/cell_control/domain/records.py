@@ -215,6 +215,7 @@ class Tenant:
         blocked: In quarantine: the edge refuses its requests.
         alarm: Why nothing is copied until an operator looks, such as `diverged`; empty for none.
         since_ms, decided_by, reason: When its epoch began, by whose word, and why.
+        asked: Of the request that created it, a short hash: the same again is the same tenant.
     """
 
     id: str
@@ -236,11 +237,13 @@ class Tenant:
     since_ms: int = 0
     decided_by: str = ""
     reason: str = ""
+    asked: str = ""
 
 
 class OperationStatus(StrEnum):
-    """How far an operation is."""
+    """How far an operation is; while it is PLANNING its members are still being written."""
 
+    PLANNING = "planning"
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
@@ -258,6 +261,7 @@ class Operation:
         finished, failed: Members that ended so.
         freeze_ms_total: Of its members so far.
         freeze_budget_ms: Of all members together; it stops beginning new ones beyond; 0 for none.
+        asked: Of the request that began it, a short hash: the same again is the same operation.
     """
 
     id: str
@@ -276,6 +280,7 @@ class Operation:
     by: str = ""
     reason: str = ""
     note: str = ""
+    asked: str = ""
 
 
 MemberStatus = Literal["waiting", "moving", "done", "failed", "aborted"]
