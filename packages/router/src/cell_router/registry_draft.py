@@ -143,7 +143,8 @@ class Draft:
             if wanted.standby:
                 raise DraftRefused("say what to do without the standby: --ack refuse or degrade")
             return None, ack
-        ordinal = self._ordinal(wanted.standby) if wanted.standby else held and held.standby
+        known = held.standby if held else None
+        ordinal = self._ordinal(wanted.standby) if wanted.standby else known
         if ordinal is None:
             raise DraftRefused("say which cell acknowledges: --standby")
         if ordinal == owner(epoch):
