@@ -156,15 +156,39 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """How far a copy was counted at its destination, which has to stand still meanwhile.
+
+    Attributes:
+        seq: Where its fence stood when the scan began.
+        after: Cursor behind the last page that was counted, within `part`.
+        sum: The digest's terms so far, hexadecimal.
+        count: Idempotency records up to `seq` so far.
+    """
+
+    part: Literal["entities", "idempotency"] = "entities"
+    seq: int
+    after: str = ""
+    sum: str = "0"
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StripeCopy:
     """How far the copy of one stripe is.
 
     Attributes:
-        after: The last key whose page is at the destination, within `phase`.
+        after: Where to go on, within `phase`: a cursor, or how far back the journal reaches.
+        target: Where the home stood when all was copied; what is proved is at least that.
+        scan: Of the proof, once it began.
+        tries: How often the proof failed, after which everything is copied again.
     """
 
-    phase: Literal["entities", "idempotency", "journal", "done"] = "entities"
+    phase: Literal["entities", "idempotency", "journal", "proof", "done"] = "entities"
     after: str = ""
+    target: int = 0
+    scan: Scan | None = None
+    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,7 +289,7 @@ class Operation:
     """
 
     id: str
-    kind: Literal["move", "drain", "failback", "standby"]
+    kind: Literal["move", "drain", "failback", "standby", "recover"]
     status: OperationStatus = OperationStatus.RUNNING
     tenants: int
     source: str = ""
