@@ -22,6 +22,21 @@ RETRY_AFTER = "retry-after"
 GRANT = "x-cell-grant"
 """Carries the grant where a cloud's own layer uses `Authorization` (IAM-signed Function URL)."""
 
+STANDBY = "x-cell-standby"
+"""Base URL of the standby that must hold the entry before the command is answered."""
+
+STANDBY_GRANT = "x-cell-standby-grant"
+"""A grant of scope `replicate` for that standby, this tenant and epoch."""
+
+STANDBY_GRANT_HEADER = "x-cell-standby-grant-header"
+"""In which header the standby takes it: `authorization` or `x-cell-grant`."""
+
+STANDBY_ELSE = "x-cell-standby-else"
+"""What to do when the standby does not take the entry: `refuse` or `degrade`."""
+
+ACK = "x-cell-ack"
+"""In an answer: who holds the entry, `standby` (both) or `local` (this cell alone)."""
+
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 
