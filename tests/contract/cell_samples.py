@@ -114,11 +114,11 @@ class LocalCell:
         self.store = Measured(store)
         self.positions = Positions(self.store)
         patience = Hasty(self.clock)
-        self.processor = Processor(self.store, self.clock, patience, self.positions, cell.id)
+        self.processor = Processor(self.store, self.clock, patience, self.positions, cell)
         self.controller = Controller(self.store, patience, self.positions, cell)
-        self.replicator = Replicator(self.store, patience, self.positions)
+        self.replicator = Replicator(self.store, patience, self.positions, cell)
         self.remover = Remover(self.store, self.positions, self.controller)
-        self.reader = Reader(self.store, self.positions, cell.id)
+        self.reader = Reader(self.store, self.positions, cell)
         self.sweeper = Sweeper(self.store, self.clock, self.controller, self.processor, DOMAINS)
 
     def at(self, tenant: str, stripe: int = 0) -> "Stripe":
@@ -219,9 +219,20 @@ class Stripe:
             if after is None:
                 return f"{total % 2**256:064x}"
 
-    def apply(self, entries: Sequence[Entry], epoch: int = EPOCH) -> Fence:
-        bodies = [entry.body for entry in entries]
-        return self.here.replicator.apply(self.tenant, self.number, epoch, bodies, DEADLINE_MS)
+    def apply(
+        self,
+        entries: Sequence[Entry],
+        epoch: int = EPOCH,
+        wanted: transitions.Preparation | None = None,
+    ) -> Fence:
+        return self.here.replicator.apply(
+            self.tenant,
+            self.number,
+            epoch,
+            [entry.body for entry in entries],
+            DEADLINE_MS,
+            wanted=wanted,
+        )
 
     def take(self, documents: Sequence[Document]) -> int:
         """Import `documents`; return how many were written."""

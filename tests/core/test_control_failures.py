@@ -49,7 +49,7 @@ class World:
         self.store = Scripted(MemoryCellStore(backend))
         positions, patience = Positions(self.store), Patient(Clock())
         self.controller = Controller(self.store, patience, positions, HOME)
-        self.replicator = Replicator(self.store, patience, positions)
+        self.replicator = Replicator(self.store, patience, positions, HOME)
         self.remover = Remover(self.store, positions, self.controller)
 
     def provision(self, stripes: int = 4, role: Role = Role.ACTIVE) -> list[Fence]:

@@ -22,7 +22,7 @@ from cell_core.schema import Id, Strict
 from cell_core.service.plan import Answered, Ask
 from cell_core.service.positions import Positions
 from cell_core.service.process import Processor
-from tests.contract.cell_samples import DEADLINE_MS, EPOCH, Clock, Hasty
+from tests.contract.cell_samples import DEADLINE_MS, EPOCH, HOME, Clock, Hasty
 from tests.core.interleaving import Crashed, Ended, Fault, Interleaver
 
 TENANT = "T-1"
@@ -106,7 +106,7 @@ Cell = Callable[[CellStore], Processor]
 
 def sound(store: CellStore) -> Processor:
     clock = Clock()
-    return Processor(store, clock, Hasty(clock), Positions(store), "aws-alpha")
+    return Processor(store, clock, Hasty(clock), Positions(store), HOME)
 
 
 class EntitiesFirst(Processor):
@@ -116,7 +116,7 @@ class EntitiesFirst(Processor):
         keys = list(dict.fromkeys(key for one in asks for key in one.needs()))
         snapshot = self._store.read(partition, keys)
         fence = self._positions.learn(partition)
-        return check_serving(fence, epoch, self._cell), snapshot
+        return check_serving(fence, epoch, HOME.id), snapshot
 
 
 class Unlearned(Processor):
@@ -125,13 +125,13 @@ class Unlearned(Processor):
     def _read(self, partition: str, epoch: int, asks: Sequence[Ask]) -> tuple[Fence, Snapshot]:
         keys = list(dict.fromkeys(key for one in asks for key in one.needs()))
         snapshot = self._store.read(partition, keys)
-        return check_serving(snapshot.fence, epoch, self._cell), snapshot
+        return check_serving(snapshot.fence, epoch, HOME.id), snapshot
 
 
 def faulty(kind: type[Processor]) -> Cell:
     def make(store: CellStore) -> Processor:
         clock = Clock()
-        return kind(store, clock, Hasty(clock), Positions(store), "aws-alpha")
+        return kind(store, clock, Hasty(clock), Positions(store), HOME)
 
     return make
 

@@ -66,8 +66,8 @@ class World:
         self.store = Scripted(MemoryCellStore(self.backend))
         self.patience = Patient(self.clock)
         self.positions = Positions(self.store)
-        self.reader = Reader(self.store, self.positions, HOME.id)
-        self.processor = Processor(self.store, self.clock, self.patience, self.positions, HOME.id)
+        self.reader = Reader(self.store, self.positions, HOME)
+        self.processor = Processor(self.store, self.clock, self.patience, self.positions, HOME)
 
     def run(self, *asks: Ask) -> tuple[list[Answered], Fence]:
         settled, fence = self.processor.process(TENANT, EPOCH, asks, DEADLINE_MS)

@@ -57,8 +57,8 @@ class Here:
     def __init__(self) -> None:
         self.store = Narrow()
         self.positions = Positions(self.store)
-        self.processor = Processor(self.store, Clock(), Clock(), self.positions, "here")
         cell = Cell(id="here", ordinal=1)
+        self.processor = Processor(self.store, Clock(), Clock(), self.positions, cell)
         self.controller = Controller(self.store, Clock(), self.positions, cell)
         self.ledger = Ledger()
         self.numbers = itertools.count()
@@ -88,8 +88,9 @@ def test_a_view_of_too_many_pages_is_refused_and_not_tried_forever(here):
     for number in range(VIEW_PAGES_MAX + 1):
         here.run("T-1", "open_account", account=f"a{number:04d}")
 
+    reader = Reader(here.store, here.positions, Cell(id="here", ordinal=1))
     with pytest.raises(Rejected) as refused:
-        Reader(here.store, here.positions, "here").whole(Reading("T-1", 1, "ledger", "main"))
+        reader.whole(Reading("T-1", 1, "ledger", "main"))
 
     assert refused.value.code == "view_too_large"
     assert PROBLEMS["view_too_large"].status == 413

@@ -20,9 +20,11 @@ from cell_core.domains.ledger import Ledger
 from cell_core.memory import MemoryBackend, MemoryCellStore
 from cell_core.service import plan as plan_module
 from cell_core.service import process as process_module
+from cell_core.service.control import Cell
 from cell_core.service.positions import Positions
 
 TENANT, PARTITION = "T-1", "T-1/00"
+HERE = Cell(id="here", ordinal=1)
 NOW_MS = 1_700_000_000_000
 
 MUTANTS = {
@@ -68,7 +70,7 @@ MUTANTS = {
     ),
     "the epoch of the request is not looked at": (
         "process",
-        "fence = check_serving(snapshot.fence, epoch, self._cell)",
+        "fence = self._serving.check(partition, snapshot.fence, epoch)",
         "fence = snapshot.fence",
     ),
 }
@@ -102,7 +104,7 @@ class Service:
 
     def writer(self, positions: Positions | None = None):
         known = positions or Positions(self.store)
-        return self.process.Processor(self.store, Still(), Still(), known, "here")
+        return self.process.Processor(self.store, Still(), Still(), known, HERE)
 
     def ask(self, command_id: str, name: str, expected_version: int | None = None, **data: str):
         command = plan_module.Command(name, self.ledger.commands[name].model_validate(data))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cell_core.domain.documents import Batch, Page, Put, Snapshot
-from cell_core.domain.fence import Fence, check_serving
+from cell_core.domain.fence import Fence
 from cell_core.ports import CellStore
 from cell_core.service.plan import Ask
 from cell_core.service.process import Processor
@@ -31,7 +31,7 @@ class EntitiesFirst(Processor):
             if found != snapshot.fence:
                 break
             found = self._positions.learn(partition)
-        return check_serving(found, epoch, self._cell), snapshot
+        return self._serving.check("", found, epoch), snapshot
 
 
 class BlindWrites:

@@ -15,6 +15,7 @@ from cell_core.service.plan import Answered
 from cell_core.service.positions import Positions
 from cell_core.service.process import Processor
 from cell_core.system import JitteredPatience, SystemClock
+from tests.contract.cell_samples import HOME
 from tests.races.bank import EPOCH, TENANT, ask_of
 from tests.races.faults import BUILDS
 
@@ -37,7 +38,7 @@ def new_processor(store: CellStore, build: str, seed: str) -> Processor:
     clock, parts = SystemClock(), BUILDS[build]
     store = parts.store(store)
     patience = JitteredPatience(clock, Random(seed))
-    return parts.processor(store, clock, patience, Positions(store), "aws-alpha")
+    return parts.processor(store, clock, patience, Positions(store), HOME)
 
 
 def send(processor: Processor, command_ids: Iterable[str]) -> Answers:

@@ -5,8 +5,7 @@ Refuses to be durable. Any number of stores may stand on one `MemoryBackend`, fr
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 from cell_core.domain.documents import (
     Advance,
@@ -21,7 +20,7 @@ from cell_core.domain.documents import (
     Snapshot,
 )
 from cell_core.domain.errors import LostRace
-from cell_core.domain.fence import Fence, Role, refusal
+from cell_core.domain.fence import Fence, refusal, with_sets
 
 
 @dataclass(slots=True)
@@ -98,17 +97,11 @@ def _changed(change: FenceChange | None, found: Fence | None) -> Fence | None:
         case Advance(guard, sets):
             if found is None or not guard.admits(found):
                 raise refusal(guard, found)
-            return _with(found, dict(sets))
+            return with_sets(found, sets)
         case Remove(guard):
             if found is None or not guard.admits(found):
                 raise refusal(guard, found)
             return None
-
-
-def _with(fence: Fence, sets: dict[str, Any]) -> Fence:
-    if "role" in sets:
-        sets["role"] = Role(sets["role"])
-    return replace(fence, **sets)
 
 
 def _check(write: Put | Delete, documents: dict[str, Document]) -> None:

@@ -130,11 +130,18 @@ class Drop(Strict):
     epoch: Epoch
 
 
-class Apply(Strict):
-    """Journal entries of the home, in order."""
+class Prepare(Position):
+    """The epoch from which this cell may be the home, and the old home's final position."""
 
     epoch: Epoch
-    entries: list[str] = Field(min_length=1, max_length=APPLY_ENTRIES_MAX)
+
+
+class Apply(Strict):
+    """Journal entries of the home at `epoch`, in order; none only to `prepare`."""
+
+    epoch: Epoch
+    entries: list[str] = Field(max_length=APPLY_ENTRIES_MAX)
+    prepare: Prepare | None = None
 
 
 class Copied(Strict):

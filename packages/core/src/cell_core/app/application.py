@@ -80,15 +80,15 @@ class App:
         self._new_id = new_id
         self._gate = threading.BoundedSemaphore(IN_FLIGHT_MAX)
         positions = Positions(store)
-        processor = Processor(store, clock, patience, positions, cell.id)
+        processor = Processor(store, clock, patience, positions, cell)
         controller = Controller(store, patience, positions, cell)
         self._sweeper = Sweeper(store, clock, controller, processor, domains)
         routes = [
             *Commands(processor, domains).routes(),
-            *Reads(Reader(store, positions, cell.id), domains).routes(),
+            *Reads(Reader(store, positions, cell), domains).routes(),
             *Control(
                 controller,
-                Replicator(store, patience, positions),
+                Replicator(store, patience, positions, cell),
                 Remover(store, positions, controller),
             ).routes(),
             *self._own_routes(),
@@ -138,7 +138,7 @@ class App:
             return None
         token = request.headers.get(GRANT) or _bearer(request.headers.get(AUTHORIZATION, ""))
         grant = self._verifier.verify(token, self._clock.now_ms() // 1000)
-        if grant.scope != route.scope:
+        if grant.scope not in (route.scope, route.scope_too):
             raise Refused("grant_scope")
         named = {request.headers.get(TENANT), tenant} - {None}
         anyone = grant.scope == "control" and grant.tenant == EVERY_TENANT

@@ -1,13 +1,14 @@
 """The control interface: fences, copies and removals, for grants of scope `control` (cell.md 4)."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cell_core.app.routes import Call, Reply, Route, cursor
 from cell_core.domain import transitions
 from cell_core.domain.canonical import parse
 from cell_core.domain.documents import ENTITY, IDEMPOTENCY, LOG, ORPHAN, TENANT, Document
-from cell_core.domain.errors import InvalidInput
+from cell_core.domain.errors import InvalidInput, Refused
 from cell_core.domain.fence import GENESIS, Fence, Role, fence_fields
 from cell_core.domain.limits import CONTROL_REQUEST_BYTES_MAX, JSON_DEPTH_MAX
 from cell_core.schema import (
@@ -61,7 +62,10 @@ class Control:
             _get(
                 f"{_STRIPE}/digest", "digest", "A part of the state's digest", self.digest, "Digest"
             ),
-            _post_stripe("apply", "Append the home's entries", self.apply, Apply),
+            replace(
+                _post_stripe("apply", "Append the home's entries", self.apply, Apply),
+                scope_too="replicate",
+            ),
             _post_stripe("import", "Copy the home's documents", self.take, Import),
             _post_stripe("orphans", "Keep another cell's orphans", self.adopt, Orphans),
         ]
@@ -148,8 +152,14 @@ class Control:
     def apply(self, call: Call) -> Reply:
         """Append entries."""
         ask = _read(call, Apply)
+        _check_replicating(call, ask)
         fence = self._replicator.apply(
-            call.names["tenant"], call.stripe(), ask.epoch, ask.entries, call.deadline_ms
+            call.names["tenant"],
+            call.stripe(),
+            ask.epoch,
+            ask.entries,
+            call.deadline_ms,
+            wanted=_preparation(ask),
         )
         return Reply({"fence": fence_fields(fence)}, fence)
 
@@ -245,6 +255,25 @@ def _post_stripe(
 def _read(call: Call, model: type[Model]) -> Model:
     # Copied documents hold JSON as text, so control bodies nest no deeper than others.
     return read(model, parse(call.request.body, JSON_DEPTH_MAX))
+
+
+def _check_replicating(call: Call, ask: Apply) -> None:
+    """Hold a home that pushes its own entries to the epoch of its grant, and to entries."""
+    if not ask.entries and ask.prepare is None:
+        raise InvalidInput(problem="`entries` may be empty only with `prepare`")
+    if call.grant is None or call.grant.scope != "replicate":
+        return
+    if ask.prepare is not None:
+        raise Refused("grant_scope", at="/prepare")
+    if ask.epoch != call.grant.epoch:
+        raise Refused("grant_tenant", at="/epoch")
+
+
+def _preparation(ask: Apply) -> transitions.Preparation | None:
+    wanted = ask.prepare
+    if wanted is None:
+        return None
+    return transitions.Preparation(epoch=wanted.epoch, seq=wanted.seq, chain=wanted.chain)
 
 
 def _fence(wanted: Provision, stripe: int) -> Fence:

@@ -15,7 +15,7 @@ from cell_core.schema import Strict
 from cell_core.wire.grants import Grant
 from cell_core.wire.message import Request
 
-Scope: TypeAlias = Literal["open", "tenant", "control"]
+Scope: TypeAlias = Literal["open", "tenant", "control", "replicate"]
 
 _LIMIT_DEFAULT = 100
 _CURSOR_MAX = 400
@@ -91,6 +91,7 @@ class Route:
 
     Attributes:
         template: The path; `{name}` stands for one identifier.
+        scope_too: Another scope whose grants are admitted as well, for the tenant that they name.
         codes: The errors it may answer, beside those that its scope and body imply.
         answer: Name of the model in `cell_core.schema` that describes a 200.
     """
@@ -101,6 +102,7 @@ class Route:
     summary: str
     handle: Callable[[Call], Reply]
     scope: Scope = "tenant"
+    scope_too: Scope | None = None
     body: type[Strict] | None = None
     body_bytes_max: int = REQUEST_BYTES_MAX
     query: Sequence[str] = ()

@@ -3,7 +3,8 @@
 Pure: reading and writing fences is the store's business, deciding is this module's.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -97,6 +98,14 @@ def check_serving(fence: Fence | None, epoch: int, cell: str) -> Fence:
     if fence.role is Role.FROZEN:
         raise Fenced("frozen", epoch=fence.epoch, retry_after_ms=FROZEN_RETRY_MS)
     return fence
+
+
+def with_sets(fence: Fence, sets: Mapping[str, str | int]) -> Fence:
+    """Return `fence` with the fields of `sets`, as a store keeps it after an `Advance`."""
+    fields: dict[str, Any] = dict(sets)
+    if "role" in fields:
+        fields["role"] = Role(fields["role"])
+    return replace(fence, **fields)
 
 
 FROZEN_RETRY_MS = 1000

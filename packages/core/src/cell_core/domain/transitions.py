@@ -6,11 +6,13 @@ nothing un-freezes or activates at an equal one: the model found both faults.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from cell_core.domain.canonical import canonical
-from cell_core.domain.errors import Fenced
+from cell_core.domain.errors import Diverged, Fenced, Gap
 from cell_core.domain.fence import Fence, Role, fence_fields
+from cell_core.domain.ids import owner
 
 Sets: TypeAlias = Mapping[str, str | int]
 
@@ -44,6 +46,61 @@ def activate(
         "home_hint": "",
         "base": canonical(base),
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """The epoch at which a standby may become the home by itself, and its home's final position."""
+
+    epoch: int
+    seq: int
+    chain: str
+
+    def is_at(self, fence: Fence) -> bool:
+        """Say whether `fence` stands at the final position."""
+        return (fence.seq, fence.chain) == (self.seq, self.chain)
+
+    def base(self) -> str:
+        """Return how a fence says that it is prepared."""
+        return canonical({"prepared": self.epoch, "seq": self.seq, "chain": self.chain})
+
+
+def follow(fence: Fence, *, epoch: int, ordinal: int) -> Sets:
+    """Return what a standby takes over from its home at `epoch`; empty if it knows that epoch.
+
+    A home at a larger epoch was un-frozen and lives on, so what was prepared before is void. A home
+    at an epoch of the standby's own cell (`ordinal`) is none.
+    """
+    _require(fence, fence.role is Role.STANDBY and fence.epoch <= epoch)
+    if fence.epoch == epoch:
+        return {}
+    _require(fence, owner(epoch) != ordinal)
+    return {"epoch": epoch, "base": ""}
+
+
+def prepare(fence: Fence, wanted: Preparation) -> Sets | None:
+    """Let a standby at its home's final position be activated by a request at `wanted.epoch`.
+
+    Raises:
+        Gap: It is not there; `have` says where it is.
+        Diverged: It is there with another log.
+    """
+    _require(fence, fence.role is Role.STANDBY and fence.epoch < wanted.epoch)
+    if fence.seq != wanted.seq:
+        raise Gap(have=fence.seq)
+    if fence.chain != wanted.chain:
+        raise Diverged(seq=fence.seq)
+    return None if fence.base == wanted.base() else {"base": wanted.base()}
+
+
+def is_prepared(fence: Fence, *, epoch: int, ordinal: int) -> bool:
+    """Say whether a request at `epoch` may activate `fence` in the cell with `ordinal`.
+
+    The base names the position, so a standby that was written to since is not prepared any more.
+    """
+    if fence.role is not Role.STANDBY or fence.epoch >= epoch or owner(epoch) != ordinal:
+        return False
+    return fence.base == Preparation(epoch=epoch, seq=fence.seq, chain=fence.chain).base()
 
 
 def seal(fence: Fence, *, epoch: int, home_hint: str) -> Sets | None:

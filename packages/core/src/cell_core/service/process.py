@@ -20,13 +20,15 @@ from cell_core.domain.errors import (
     Throttled,
     Unavailable,
 )
-from cell_core.domain.fence import Fence, check_serving
+from cell_core.domain.fence import Fence
 from cell_core.domain.ids import split_partition
 from cell_core.domain.journal import Entry, read_entry
 from cell_core.domain.limits import READ_KEYS_MAX
 from cell_core.ports import CellStore, Clock, Patience
+from cell_core.service.control import Cell
 from cell_core.service.plan import Answer, Answered, Ask, Earlier, Plan, plan
 from cell_core.service.positions import Positions
+from cell_core.service.serving import Serving
 
 Settled: TypeAlias = Answered | CellError
 
@@ -38,13 +40,13 @@ class Processor:
     """Runs commands against one cell's store. Safe to share between threads."""
 
     def __init__(
-        self, store: CellStore, clock: Clock, patience: Patience, positions: Positions, cell: str
+        self, store: CellStore, clock: Clock, patience: Patience, positions: Positions, cell: Cell
     ) -> None:
         self._store = store
         self._clock = clock
         self._patience = patience
         self._positions = positions
-        self._cell = cell
+        self._serving = Serving(store, positions, cell)
 
     def process(
         self, tenant: str, epoch: int, asks: Sequence[Ask], deadline_ms: int
@@ -127,11 +129,12 @@ class Processor:
         for _ in range(_FRESH_READS_MAX):
             snapshot = self._store.read(partition, keys)
             self._positions.note(partition, snapshot.fence)
-            fence = check_serving(snapshot.fence, epoch, self._cell)
+            fence = self._serving.check(partition, snapshot.fence, epoch)
             self._check_located(split_partition(partition)[0], asks, partition)
-            if (fence.seq, fence.chain) == (known.seq, known.chain):
+            if fence is snapshot.fence and (fence.seq, fence.chain) == (known.seq, known.chain):
                 return fence, snapshot
-            known = fence  # Another writer was here: known now, so read the entities again.
+            # Another writer was here, or a copier until now: known now, so read the entities again.
+            known = fence
         raise LostRace
 
     def _check_located(self, tenant: str, asks: Sequence[Ask], partition: str) -> None:
@@ -143,7 +146,7 @@ class Processor:
             self._commit_at(partition, made, deadline_ms)
         except Fenced:
             # It changed hands since it was read; only the fence as it is now is a verdict.
-            check_serving(self._positions.learn(partition), epoch, self._cell)
+            self._serving.check(partition, self._positions.learn(partition), epoch)
             raise LostRace from None
 
     def _commit_at(self, partition: str, made: Plan, deadline_ms: int) -> None:

@@ -3,22 +3,29 @@
 A frozen stripe answers none: the model finds the stale read otherwise (protocol.md 4).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
-from cell_core.domain.documents import LOG, Document, Page, Snapshot, entity_key, stream_prefix
+from cell_core.domain.documents import LOG, Document, Page, entity_key, stream_prefix
 from cell_core.domain.errors import LostRace, NotFound, Rejected
-from cell_core.domain.fence import Fence, check_serving
+from cell_core.domain.fence import Fence
 from cell_core.domain.journal import Entry, read_entry
 from cell_core.domain.limits import PAGE_MAX
 from cell_core.ports import CellStore
+from cell_core.service.control import Cell
 from cell_core.service.paging import cut
 from cell_core.service.positions import Positions
+from cell_core.service.serving import Serving
+
+Read = TypeVar("Read")
 
 VIEW_PAGES_MAX = 100
 """A view reads at most 100,000 entities, or 100 pages of 1 MB."""
 
 _VIEW_ATTEMPTS_MAX = 3
+_READ_ATTEMPTS_MAX = 2
+"""A stripe that was activated by a read is active at the second one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +41,10 @@ class Reading:
 class Reader:
     """Reads of one cell's tenants."""
 
-    def __init__(self, store: CellStore, positions: Positions, cell: str) -> None:
+    def __init__(self, store: CellStore, positions: Positions, cell: Cell) -> None:
         self._store = store
         self._positions = positions
-        self._cell = cell
+        self._serving = Serving(store, positions, cell)
 
     def entity(self, at: Reading, entity: str) -> tuple[Document, Fence]:
         """Return one entity.
@@ -47,8 +54,7 @@ class Reader:
             Fenced: `moved`, `frozen`, `epoch_behind`; as for all reads.
         """
         key = entity_key(at.domain, at.stream, entity)
-        snapshot, fence = self._read(at, key)
-        document = snapshot.documents.get(key)
+        document, fence = self._read(at, key)
         if document is None or document.deleted:
             raise NotFound("entity_not_found", entity=entity)
         return document, fence
@@ -69,16 +75,20 @@ class Reader:
         start = None if after is None else entity_key(at.domain, at.stream, after)
         prefix = stream_prefix(at.domain, at.stream)
         partition = self._partition(at)
-        page = cut(self._store.page(partition, prefix, after=start, limit=limit))
-        return page, self._fence(at, partition)
+        return self._with_fence(
+            at,
+            partition,
+            lambda: cut(self._store.page(partition, prefix, after=start, limit=limit)),
+        )
 
     def events(
         self, at: Reading, *, after: str | None, limit: int
     ) -> tuple[list[Entry], str | None, Fence]:
         """Return the stream's entries among `limit` of its stripe, and where to go on."""
         partition = self._partition(at)
-        page = cut(self._store.page(partition, LOG, after=after, limit=limit))
-        fence = self._fence(at, partition)
+        page, fence = self._with_fence(
+            at, partition, lambda: cut(self._store.page(partition, LOG, after=after, limit=limit))
+        )
         entries = [read_entry(document.body) for document in page.documents]
         here = [e for e in entries if (e.domain, e.stream) == (at.domain, at.stream)]
         return here, page.after, fence
@@ -112,26 +122,46 @@ class Reader:
     def _partition(self, at: Reading) -> str:
         return self._positions.locate(at.tenant, at.domain, at.stream)
 
+    def _with_fence(
+        self, at: Reading, partition: str, read: Callable[[], Read]
+    ) -> tuple[Read, Fence]:
+        """Return what `read` found, and the fence that served behind it."""
+        for _ in range(_READ_ATTEMPTS_MAX):
+            value = read()
+            found = self._learn(at, partition)
+            fence = self._check(at, partition, found)
+            if fence is found:
+                return value, fence
+        raise LostRace
+
     def _fence(self, at: Reading, partition: str) -> Fence:
+        return self._check(at, partition, self._learn(at, partition))
+
+    def _read(self, at: Reading, key: str) -> tuple[Document | None, Fence]:
+        partition = self._partition(at)
+        for _ in range(_READ_ATTEMPTS_MAX):
+            snapshot = self._store.read(partition, (key,))
+            self._positions.note(partition, snapshot.fence)
+            fence = self._check(at, partition, snapshot.fence)
+            if fence is snapshot.fence:
+                return snapshot.documents.get(key), fence
+        raise LostRace
+
+    def _learn(self, at: Reading, partition: str) -> Fence:
         try:
-            fence = check_serving(self._positions.learn(partition), at.epoch, self._cell)
+            return self._positions.learn(partition)
+        except NotFound:
+            self._check_located(at, partition)
+            raise
+
+    def _check(self, at: Reading, partition: str, found: Fence | None) -> Fence:
+        try:
+            fence = self._serving.check(partition, found, at.epoch)
         except NotFound:
             self._check_located(at, partition)
             raise
         self._check_located(at, partition)
         return fence
-
-    def _read(self, at: Reading, key: str) -> tuple[Snapshot, Fence]:
-        partition = self._partition(at)
-        snapshot = self._store.read(partition, (key,))
-        self._positions.note(partition, snapshot.fence)
-        try:
-            fence = check_serving(snapshot.fence, at.epoch, self._cell)
-        except NotFound:
-            self._check_located(at, partition)
-            raise
-        self._check_located(at, partition)
-        return snapshot, fence
 
     def _check_located(self, at: Reading, partition: str) -> None:
         if self._partition(at) != partition:

@@ -28,14 +28,13 @@ from cell_core.domain.errors import (
     OutcomeUnknown,
     Throttled,
 )
-from cell_core.domain.fence import Fence, Guard, Role
-from cell_core.domain.ids import (
-    partition_of,
-)
+from cell_core.domain.fence import Fence, Guard, Role, with_sets
+from cell_core.domain.ids import owner, partition_of
 from cell_core.domain.journal import Entry, read_entry
 from cell_core.domain.limits import COMMIT_BYTES_MAX, OPERATIONS_MAX
-from cell_core.domain.transitions import refuse
+from cell_core.domain.transitions import Preparation, Sets, follow, prepare, refuse
 from cell_core.ports import CellStore, Patience
+from cell_core.service.control import Cell
 from cell_core.service.importable import check_importable, check_links, check_sequence
 from cell_core.service.paging import cut
 from cell_core.service.plan import entity_documents, idempotency_document, log_document
@@ -54,10 +53,13 @@ class Scan:
 class Replicator:
     """The control interface's copying operations on one stripe."""
 
-    def __init__(self, store: CellStore, patience: Patience, positions: Positions) -> None:
+    def __init__(
+        self, store: CellStore, patience: Patience, positions: Positions, cell: Cell
+    ) -> None:
         self._store = store
         self._patience = patience
         self._positions = positions
+        self._cell = cell
 
     def export(
         self, tenant: str, stripe: int, prefix: str, *, after: str | None, limit: int
@@ -84,27 +86,46 @@ class Replicator:
         return fence, Scan(total, len(page.documents), page.after)
 
     def apply(
-        self, tenant: str, stripe: int, epoch: int, bodies: Sequence[str], deadline_ms: int
+        self,
+        tenant: str,
+        stripe: int,
+        epoch: int,
+        bodies: Sequence[str],
+        deadline_ms: int,
+        *,
+        wanted: Preparation | None = None,
     ) -> Fence:
         """Append the home's entries to this standby; what it already has is acknowledged.
 
+        The standby's epoch follows the home's, `epoch`. Behind the last entry it is prepared as
+        `wanted`, in the same write if it can be.
+
         Raises:
-            InvalidInput: The texts are not consecutive entries of this stripe.
+            InvalidInput: The texts are not consecutive entries of this stripe, or what is wanted
+                is not an epoch of this cell above the home's.
             Fenced: Not a standby, or its epoch is above the home's.
-            Gap: `have` says where to go on.
+            Gap: `have` says where to go on; entries sent are applied if only `wanted` is elsewhere.
             Diverged: An entry does not continue, or contradicts, the log held here.
         """
+        if wanted is not None and (
+            owner(wanted.epoch) != self._cell.ordinal or wanted.epoch <= epoch
+        ):
+            raise InvalidInput("invalid_data", problem="not an epoch that can be prepared here")
         entries = [read_entry(body) for body in bodies]
         attempt = 0
         while True:
-            fence = self._standby(tenant, stripe, epoch)
-            check_sequence(tenant, stripe, fence, entries)
-            self._check_held(tenant, stripe, fence, entries)
-            todo = [entry for entry in entries if entry.seq > fence.seq]
-            if not todo:
+            fence = self._positions.learn(partition_of(tenant, stripe))
+            followed = follow(fence, epoch=epoch, ordinal=self._cell.ordinal)
+            self._check_entries(tenant, stripe, fence, entries)
+            taken = _fitting([entry for entry in entries if entry.seq > fence.seq])
+            sets = {**followed, **_position(taken)}
+            reached = with_sets(fence, sets)
+            if wanted is not None and (not sets or wanted.is_at(reached)):
+                sets |= prepare(reached, wanted) or {}
+            if not sets:
                 return fence
             try:
-                self._append(partition_of(tenant, stripe), fence, todo)
+                self._append(partition_of(tenant, stripe), fence, sets, taken)
             except (LostRace, OutcomeUnknown, Throttled):
                 attempt += 1
                 if not self._patience.wait(attempt, deadline_ms):
@@ -125,7 +146,9 @@ class Replicator:
         """
         attempt, written = 0, 0
         while True:
-            fence = self._standby(tenant, stripe, None)
+            fence = self._positions.learn(partition_of(tenant, stripe))
+            if fence.role is not Role.STANDBY:
+                raise refuse(fence)
             puts = self._newer(tenant, stripe, fence, documents)
             if not puts:
                 return fence, written
@@ -164,14 +187,13 @@ class Replicator:
             self._store.commit(Batch(partition=partition, fence=change, writes=puts))
         return fence, len(puts)
 
-    def _standby(self, tenant: str, stripe: int, epoch: int | None) -> Fence:
-        fence = self._positions.learn(partition_of(tenant, stripe))
-        if fence.role is not Role.STANDBY or (epoch is not None and epoch < fence.epoch):
-            raise refuse(fence)
-        return fence
-
-    def _check_held(self, tenant: str, stripe: int, fence: Fence, entries: Sequence[Entry]) -> None:
+    def _check_entries(
+        self, tenant: str, stripe: int, fence: Fence, entries: Sequence[Entry]
+    ) -> None:
         """Compare entries that are already here with the ones sent."""
+        if not entries:
+            return
+        check_sequence(tenant, stripe, fence, entries)
         keys = [log_key(entry.seq) for entry in entries if entry.seq <= fence.seq]
         held: Mapping[str, Document] = {}
         if keys:
@@ -185,18 +207,11 @@ class Replicator:
             if entry.seq == fence.seq + 1 and entry.prev_chain != fence.chain:
                 raise Diverged(seq=entry.seq)
 
-    def _append(self, partition: str, fence: Fence, entries: Sequence[Entry]) -> None:
-        taken = _fitting(entries)
-        wanted = _after(taken)
-        held = self._store.read(partition, list(wanted)).documents
-        last = taken[-1]
+    def _append(self, partition: str, fence: Fence, sets: Sets, entries: Sequence[Entry]) -> None:
+        wanted = _after(entries)
+        held = self._store.read(partition, list(wanted)).documents if wanted else {}
         puts = [Put(new, held.get(k)) for k, new in wanted.items() if _is_newer(new, held.get(k))]
         guard = Guard(role=Role.STANDBY, epoch=fence.epoch, seq=fence.seq, chain=fence.chain)
-        sets: dict[str, str | int] = {
-            "seq": last.seq,
-            "chain": last.chain,
-            "digest": last.digest,
-        }
         self._store.commit(
             Batch(partition=partition, fence=Advance(guard, sets), writes=tuple(puts))
         )
@@ -221,8 +236,16 @@ class Replicator:
         return sorted(puts, key=lambda put: -put.document.version)
 
 
+def _position(entries: Sequence[Entry]) -> dict[str, str | int]:
+    """Return where a fence stands after `entries`; empty for none."""
+    if not entries:
+        return {}
+    last = entries[-1]
+    return {"seq": last.seq, "chain": last.chain, "digest": last.digest}
+
+
 def _fitting(entries: Sequence[Entry]) -> Sequence[Entry]:
-    """Return the first entries that fit into one atomic write; at least one."""
+    """Return the first entries that fit into one atomic write; at least one if there is one."""
     for count in range(1, len(entries)):
         taken = entries[: count + 1]
         documents = _after(taken)

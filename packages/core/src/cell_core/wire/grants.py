@@ -36,7 +36,7 @@ class Grant:
     """What a verified token allows.
 
     Attributes:
-        scope: `tenant` or `control`.
+        scope: `tenant`, `control`, or `replicate`: append entries to one tenant's standby.
         issued_s, expires_s: Seconds since 1970-01-01 UTC.
     """
 
@@ -218,8 +218,8 @@ def _is_sound(grant: Grant) -> bool:
     anywhere = grant.tenant == EVERY_TENANT and grant.scope == "control"
     return (
         grant.issuer in ISSUERS
-        and grant.scope in ("tenant", "control")
-        and (grant.scope == "tenant" or grant.issuer == "control")
+        and grant.scope in ("tenant", "control", "replicate")
+        and (grant.scope != "control" or grant.issuer == "control")
         and (anywhere or is_id(grant.tenant))
         and 0 < grant.expires_s - grant.issued_s <= LIFE_MAX_S
         and bool(grant.id)
