@@ -11,7 +11,7 @@ from cell_control.flows.effects import Ask, CellAnswer, Flow, NoAnswer, Together
 from cell_core.domain.fence import Fence, fence_from
 
 T = TypeVar("T")
-Answered = TypeVar("Answered", covariant=True)
+Answered_co = TypeVar("Answered_co", covariant=True)
 
 TOGETHER_MAX: Final = 64
 BUSY_MS: Final = 100
@@ -106,11 +106,11 @@ class Wrong(NotDone):
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[Answered]):
+class Call(Generic[Answered_co]):
     """What to ask, and how to read the JSON of an answer of 200."""
 
     ask: Ask
-    read: Callable[[Any], Answered]
+    read: Callable[[Any], Answered_co]
 
 
 def do(call: Call[T]) -> Flow[T]:
