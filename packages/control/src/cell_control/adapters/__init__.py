@@ -1,0 +1,1 @@
+"""What the control plane keeps and publishes its registry in."""
