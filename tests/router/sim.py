@@ -4,8 +4,10 @@ The same promises as the server's: whoever is first wakes a waiting flow, a flow
 `Failure.TIMEOUT` at its deadline, and what comes for it later is for nobody.
 """
 
+import base64
 import heapq
 import itertools
+import json
 import random
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -37,6 +39,24 @@ class Lines:
 
     def lines(self, route: Any, now_s: int) -> bytes:
         return b"x-tenant-id: %s\r\nx-tenant-epoch: %d\r\n" % (route.tenant.encode(), route.epoch)
+
+    def standby_lines(self, route: Any, now_s: int) -> bytes:
+        if route.standby.cell is None:
+            return b""
+        claims = {
+            "aud": route.standby.cell.id,
+            "epoch": route.epoch,
+            "scope": "replicate",
+            "tenant": route.tenant,
+        }
+        payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+        fields = {
+            "x-cell-standby": route.standby.cell.base_url,
+            "x-cell-standby-grant": f"head.{payload}.signature",
+            "x-cell-standby-grant-header": route.standby.cell.grant_header,
+            "x-cell-standby-else": route.standby.policy,
+        }
+        return "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode()
 
     def forget(self, route: Any) -> None:
         self.forgotten += 1

@@ -1,5 +1,6 @@
 """Reads the vectors, plays a case's cells, and judges what came of it; the same for every shell."""
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -143,8 +144,33 @@ def _differences(call: Mapping[str, Any], cell: str, request: Request) -> list[s
         if not command_id or call["minted"] not in (True, command_id):
             found.append(f"the command_id is {command_id}")
     found += _header_differences(call.get("sent", {}), headers)
+    found += _standby_differences(call, headers)
     never = {"x-api-key", "cookie", *call.get("not_sent", ())} - {grant_header}
     return found + [f"{name} was sent" for name in never if name in headers]
+
+
+def _standby_differences(call: Mapping[str, Any], headers: Mapping[str, str]) -> list[str]:
+    """Compare what the home is told of the standby, down to what its grant allows."""
+    wanted = call.get("standby")
+    if wanted is None:
+        return [f"{name} was sent" for name in headers if name.startswith("x-cell-standby")]
+    claims = json.loads(_decoded(headers.get("x-cell-standby-grant", "").split(".")[1:2]))
+    seen = {
+        "cell": claims.get("aud"),
+        "else": headers.get("x-cell-standby-else"),
+        "grant_header": headers.get("x-cell-standby-grant-header"),
+    }
+    found = [] if seen == wanted else [f"the standby is {seen}, not {wanted}"]
+    allowed = (claims.get("scope"), str(claims.get("epoch")), claims.get("tenant"))
+    if allowed != ("replicate", headers.get("x-tenant-epoch"), headers.get("x-tenant-id")):
+        found.append(f"the standby's grant is for {allowed}")
+    if "x-cell-standby" not in headers:
+        found.append("the home is not told where the standby is")
+    return found
+
+
+def _decoded(segments: list[str]) -> bytes:
+    return base64.urlsafe_b64decode(segments[0] + "==") if segments else b"{}"
 
 
 def _header_differences(wanted: Mapping[str, str], seen: Mapping[str, str]) -> list[str]:

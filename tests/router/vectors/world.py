@@ -22,6 +22,13 @@ TENANTS: Final = (
     TenantRecord(tenant="T-600", epoch=17, stripes=4),
     TenantRecord(tenant="T-700", epoch=17, status="held"),
     TenantRecord(tenant="T-800", epoch=19),
+    TenantRecord(tenant="T-900", epoch=17, standby=2, ack="refuse"),
+    TenantRecord(tenant="T-901", epoch=17, standby=2, ack="degrade"),
+    TenantRecord(tenant="T-902", epoch=17, standby=3, ack="refuse"),
+    TenantRecord(tenant="T-903", epoch=17, standby=1, ack="refuse"),
+    TenantRecord(tenant="T-904", epoch=17, standby=9, ack="refuse"),
+    TenantRecord(tenant="T-905", epoch=17, standby=9, ack="degrade"),
+    TenantRecord(tenant="T-906", epoch=17, group="gold", standby=2, ack="refuse"),
 )
 GROUPS: Final = (GroupRecord(group="gold", epoch=34),)
 

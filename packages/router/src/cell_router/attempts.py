@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 from cell_core.wire.registry import CellRecord
 from cell_router.breaker import Breaker
 from cell_router.coalesce import BUNDLE_TARGET, Lanes, Lead, bundle_of, is_spoiled, split
-from cell_router.decide import Failure
+from cell_router.decide import Failure, acknowledgers
 from cell_router.exchange import SEND, CellState, Exchange, Step, Wait
 from cell_router.grants import GrantBook
 from cell_router.limits import Limits
@@ -57,6 +57,13 @@ class Attempts:
         if lane is None:
             return self._alone(x, route, held=held)
         return self._share(x, lane, route, held=held)
+
+    def withheld(self, x: Exchange, call: Call, route: Route) -> Failure | None:
+        """Return why `x` may not be sent, None if it may: a write needs somebody to acknowledge."""
+        lacking = acknowledgers(route) if call.writes else None
+        if lacking is not None:
+            x.cell, x.sent_at = self.cell(route.cell), self.now  # Its reply looks there.
+        return lacking
 
     @property
     def waiting(self) -> int:
@@ -206,6 +213,8 @@ class Attempts:
     def head_lines(self, request: EdgeRequest, route: Route, allowed_ms: int) -> bytes:
         """Return the header lines of an attempt, without its framing."""
         passed = [b"%s: %s\r\n" % h for h in request.headers.items() if h[0] in PASSED_TO_CELL]
+        if route.standby is not None and request.method == b"POST":
+            passed.append(self.grants.standby_lines(route, self.now_s))
         return b"%s%sx-deadline-ms: %d\r\nx-request-id: %s\r\n" % (
             self.grants.lines(route, self.now_s),
             b"".join(passed),

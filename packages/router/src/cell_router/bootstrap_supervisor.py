@@ -185,6 +185,8 @@ def _lookup(store: LmdbStore, now_s: Callable[[], float]) -> Callable[[str], Rou
             status=route.status,
             reason=route.reason,
             cell=asdict(route.cell) if route.cell else None,
+            ack=route.standby.policy if route.standby else "local",
+            standby=route.standby.cell.id if route.standby and route.standby.cell else None,
         )
 
     return lookup

@@ -117,7 +117,9 @@ class _Settled(msgspec.Struct, gc=False):
 
 _read_bundled: Final = msgspec.json.Decoder(_Bundled).decode
 _read_settled: Final = msgspec.json.Decoder(_Settled).decode
-_FENCE: Final[tuple[bytes, ...]] = (b"x-tenant-epoch", b"x-tenant-seq", b"x-tenant-chain")
+_FENCE: Final[tuple[bytes, ...]] = (
+    b"x-tenant-epoch", b"x-tenant-seq", b"x-tenant-chain", b"x-cell-ack",
+)  # fmt: skip
 
 
 def split(outcome: CellAnswer | Failure, count: int) -> list[CellAnswer | Failure]:

@@ -59,6 +59,10 @@ class Failure(Enum):
     """No place was free in time: nothing was executed."""
     CLOSED = auto()
     """The cell's breaker is open: nothing was executed."""
+    NO_STANDBY = auto()
+    """There is nobody to acknowledge a write beside its home: it was not sent."""
+    STANDBY_UNTOLD = auto()
+    """The same, and the registry may tell in a moment: the home has just changed."""
 
 
 class Next(Enum):
@@ -70,7 +74,7 @@ class Next(Enum):
     BEHIND = auto()
     """The cell does not know its tenant yet: ask again in 10 to 50 ms."""
     HOLD = auto()
-    """The tenant is frozen: wait for its move to end."""
+    """The tenant is moving: wait for that to end."""
     AGAIN = auto()
     """Send the same again: the command_id makes twice have the effect of once."""
     RENEW = auto()
@@ -131,6 +135,18 @@ def code_of(answer: CellAnswer) -> str:
         return ""
 
 
+def acknowledgers(route: Route) -> Failure | None:
+    """Return why a write of a tenant with `route` may not be sent now, or None if it may.
+
+    A cell's 421 names the new home and not the new standby, which most often is the old home; the
+    registry's row, which is on its way, says so.
+    """
+    standby = route.standby
+    if standby is None or standby.cell is not None or standby.policy == "degrade":
+        return None
+    return Failure.STANDBY_UNTOLD if route.reason == "learned" else Failure.NO_STANDBY
+
+
 def leaves_doubt(outcome: CellAnswer | Failure) -> bool:
     """Say whether what was sent may have been executed although no answer says so."""
     if isinstance(outcome, Failure):
@@ -146,6 +162,8 @@ _AFTER_FAILURE: Final = {
     Failure.TIMEOUT: Next.TIMEOUT,
     Failure.OVERLOADED: Next.UNAVAILABLE,
     Failure.CLOSED: Next.UNAVAILABLE,
+    Failure.NO_STANDBY: Next.UNAVAILABLE,
+    Failure.STANDBY_UNTOLD: Next.HOLD,
 }
 
 

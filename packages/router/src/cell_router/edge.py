@@ -20,7 +20,7 @@ from cell_router.places import GO, Parking
 from cell_router.ports import Credentials
 from cell_router.problems import EdgeRefused, problem, refused
 from cell_router.registry import Registry, Route
-from cell_router.replies import EXPLAIN, NOWHERE, delivered, explained, given_up
+from cell_router.replies import EXPLAIN, NOT_SERVED, NOWHERE, delivered, explained, given_up
 from cell_router.tenancy import Call, read_call
 
 PAUSE_MIN_S: Final = 0.010
@@ -89,7 +89,7 @@ class Edge:
         for tenant in self.parking.tenants():
             route = self.registry.find(tenant)
             if route is not None:
-                self.parking.moved(tenant, route.epoch)
+                self.parking.moved(tenant, route)
         return True
 
     # ── One request ──────────────────────────────────────────────────────────
@@ -194,7 +194,9 @@ class Edge:
                 attempt.epoch = route.epoch
                 held = held_since is not None
                 if outcome is None:
-                    outcome = yield from self.attempts.send(x, call, route, held=held)
+                    outcome = self.attempts.withheld(x, call, route) or (
+                        yield from self.attempts.send(x, call, route, held=held)
+                    )
                 verdict, epoch = after(outcome, attempt)
                 if verdict is Next.DELIVER and isinstance(outcome, CellAnswer):
                     return delivered(x, outcome)
@@ -212,7 +214,7 @@ class Edge:
         finally:
             if held_since is not None:
                 x.held_s = self.attempts.now - held_since
-                self.parking.leave(call.tenant, x, served=x.code != "frozen")
+                self.parking.leave(call.tenant, x, served=x.code not in NOT_SERVED)
 
     def _goes_on(
         self, x: Exchange, verdict: Next, epoch: int, held_since: float | None
@@ -259,14 +261,14 @@ class Edge:
         return (yield Wait(until)) is not Failure.TIMEOUT
 
     def _hold(self, x: Exchange, route: Route, since: float) -> Generator[Step, Any, bool]:
-        """Hold a request whose tenant is frozen; return whether it may be tried once more."""
+        """Hold a request whose tenant is moving; return whether it may be tried once more."""
         end = min(x.deadline - self._spare_s(x), since + HOLD_MAX_S)
         if self.attempts.now >= end:
             return False
         found = self.registry.find(route.tenant)
-        if found is not None and found.epoch != route.epoch:
+        if found is not None and found != route:
             return True  # It has moved while this request was on its way.
-        place = self.parking.park(route.tenant, route.epoch, x)
+        place = self.parking.park(route.tenant, route, x)
         if place == "full":
             return False
         event = yield Wait(min(end, self.attempts.now + PROBE_S) if place == "probe" else end)

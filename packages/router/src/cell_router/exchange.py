@@ -88,6 +88,7 @@ class Exchange:
         riders: Other commands that are sent along, as a bundle.
         in_doubt: An attempt may have been executed whose answer never came.
         position: Stripe, epoch and seq of an acknowledged command.
+        ack: Who has it, if its tenant asks for more than its home; see `replies.ack_of`.
         shed: It was given up for want of retry budget.
         parked: It yielded a `Wait` and was not resumed yet.
         shell, carrier, ticket, trace, resent: The shell's own.
@@ -115,6 +116,7 @@ class Exchange:
     in_doubt: bool = False
     shed: bool = False
     position: tuple[int, int, int] | None = None
+    ack: str = ""
     code: str = ""
     reason: str = ""
 

@@ -20,7 +20,7 @@ PASSED_TO_CELL: Final = frozenset({
 
 PASSED_TO_CLIENT: Final = frozenset({
     b"allow", b"cache-control", b"content-type", b"etag", b"retry-after",
-    b"x-tenant-chain", b"x-tenant-epoch", b"x-tenant-seq",
+    b"x-cell-ack", b"x-tenant-chain", b"x-tenant-epoch", b"x-tenant-seq",
 })  # fmt: skip
 
 
@@ -63,6 +63,11 @@ class CellAnswer:
         """Epoch and seq as they were sent, "" where they were not."""
         headers = self.headers
         return headers.get(b"x-tenant-epoch", b""), headers.get(b"x-tenant-seq", b"")
+
+    @property
+    def ack(self) -> bytes:
+        """Who has the write, as it was sent, "" where it was not."""
+        return self.headers.get(b"x-cell-ack", b"")
 
 
 @dataclass(slots=True)

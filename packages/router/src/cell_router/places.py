@@ -63,27 +63,27 @@ class Gate:
 
 
 class _Lot:
-    __slots__ = ("epoch", "probe", "resting", "waiting")
+    __slots__ = ("probe", "resting", "route", "waiting")
 
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
+    def __init__(self, route: object) -> None:
+        self.route = route
         self.probe: Waiter | None = None
         self.resting = False  # The probe waits; otherwise it is asking.
         self.waiting: deque[Waiter] = deque()
 
 
 class Parking:
-    """Requests of frozen tenants; one of each tenant, its probe, asks the cell now and then."""
+    """Requests of moving tenants; one of each tenant, its probe, asks the cell now and then."""
 
     def __init__(self) -> None:
         self._lots: dict[str, _Lot] = {}
         self.held = 0
 
-    def park(self, tenant: str, epoch: int, waiter: Waiter) -> str:
+    def park(self, tenant: str, route: object, waiter: Waiter) -> str:
         """Hold `waiter`; return `probe` if it is the one that asks, `wait`, or `full`."""
         lot = self._lots.get(tenant)
         if lot is None:
-            lot = self._lots[tenant] = _Lot(epoch)
+            lot = self._lots[tenant] = _Lot(route)
         if lot.probe in (None, waiter):
             lot.probe = waiter
             lot.resting = True
@@ -118,10 +118,10 @@ class Parking:
             lot.probe, lot.resting = lot.waiting.popleft(), False
             lot.probe.wake(GO)
 
-    def moved(self, tenant: str, epoch: int) -> None:
-        """Let all of `tenant` go on if it now has another epoch than when it was frozen."""
+    def moved(self, tenant: str, route: object) -> None:
+        """Let all of `tenant` go on if it now has another route than when they were held."""
         lot = self._lots.get(tenant)
-        if lot is not None and lot.epoch != epoch:
+        if lot is not None and lot.route != route:
             self._release(tenant, lot)
 
     def tenants(self) -> list[str]:

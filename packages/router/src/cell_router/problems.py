@@ -75,6 +75,10 @@ PROBLEMS: Final[Mapping[str, tuple[int, str, str, bool]]] = {
         503, "Cell unavailable",
         "The tenant's cell cannot be reached; nothing was done.", True,
     ),
+    "standby_unavailable": (
+        503, "Standby unavailable",
+        "There is no cell now to acknowledge a write beside its home; nothing was done.", True,
+    ),
     "registry_unavailable": (
         503, "Registry unavailable",
         "The edge does not know any tenant yet.", True,

@@ -9,6 +9,7 @@ from typing import Final
 
 from cell_core.domain.ids import owner, stripe_of
 from cell_core.wire.registry import (
+    Ack,
     CellRecord,
     TenantRecord,
     read_cell,
@@ -24,12 +25,26 @@ REFRESH_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
+class Standby:
+    """Who has to have a write, beside the home, before it is answered.
+
+    Attributes:
+        cell: None if there is nobody to ask: the registry does not describe it, or it is the home.
+        policy: `refuse` or `degrade`: what is done without it.
+    """
+
+    cell: CellRecord | None
+    policy: Ack
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """Where a tenant lives.
 
     Attributes:
         cell: None if the registry does not describe the cell that owns the epoch.
         reason: `tenant`, `group` or `learned`: which record decided.
+        standby: None where the home alone acknowledges.
     """
 
     tenant: str
@@ -38,6 +53,7 @@ class Route:
     status: str
     cell: CellRecord | None
     reason: str
+    standby: Standby | None = None
 
     def stripe_of(self, domain: str, stream: str) -> int:
         """Return the stripe in which `stream` of `domain` lives."""
@@ -126,7 +142,15 @@ class Registry:
         elif learned >= 0:
             del self._learned[tenant]
         cell = self._cells.get(owner(epoch))
-        return Route(tenant, epoch, row.stripes, row.status, cell, reason)
+        standby = self._standby_of(row, epoch)
+        return Route(tenant, epoch, row.stripes, row.status, cell, reason, standby)
+
+    def _standby_of(self, row: TenantRecord, epoch: int) -> Standby | None:
+        if row.standby is None:
+            return None
+        # A cell that is the home now, whatever the row says, holds nothing twice.
+        cell = None if row.standby == owner(epoch) else self._cells.get(row.standby)
+        return Standby(cell, row.ack)
 
     def _epoch_of(self, row: TenantRecord) -> tuple[int, str]:
         if row.group:

@@ -10,6 +10,9 @@ from cell_router.registry import Route
 from cell_router.tenancy import Call
 
 EXPLAIN: Final = b"x-route-explain"
+STANDBY: Final = "standby"
+LOCAL: Final = "local"
+UNSAID: Final = "unsaid"
 
 NOWHERE: Final = {
     Where.ASK: "tenant_not_found",
@@ -31,6 +34,16 @@ _GIVEN_UP: Final = {
     Next.UNAVAILABLE: "overloaded",
 }
 
+_NOT_SENT: Final = {
+    Failure.CLOSED: "cell_unavailable",
+    Failure.NO_STANDBY: "standby_unavailable",
+    Failure.STANDBY_UNTOLD: "standby_unavailable",
+}
+"""What to tell, whatever the verdict, of what was not sent."""
+
+NOT_SERVED: Final = frozenset({"frozen", "standby_unavailable"})
+"""Codes of those that were held in vain."""
+
 
 def delivered(x: Exchange, answer: CellAnswer) -> Reply:
     """Return the cell's answer as the client gets it."""
@@ -42,6 +55,10 @@ def delivered(x: Exchange, answer: CellAnswer) -> Reply:
         lines, named = answer.lines + x.cell.lines, []
     else:
         lines, named = b"", [*answer.headers.items(), *x.cell.shown]
+    if x.route.standby is not None:
+        x.ack = ack_of(call, x.route, answer)
+        if x.ack == LOCAL and not answer.ack:
+            named.append((b"x-cell-ack", b"local"))
     if call.minted:
         named.append((b"x-command-id", call.minted.encode()))
     return Reply(status, named, answer.body, x.code, answer.stream, lines)
@@ -50,6 +67,20 @@ def delivered(x: Exchange, answer: CellAnswer) -> Reply:
 def shown_code(answer: CellAnswer) -> str:
     """Return what log and metrics call the answer: "" for a success."""
     return "" if answer.status < 400 else code_of(answer) or "uncoded"
+
+
+def ack_of(call: Call, route: Route, answer: CellAnswer) -> str:
+    """Return who has a write whose tenant asks for more than its home.
+
+    `standby` or `local`, `unsaid` if the cell has not said, and "" for whatever is no write.
+    """
+    if route.standby is None or not call.writes:
+        return ""
+    if answer.ack:
+        return STANDBY if answer.ack == b"standby" else LOCAL
+    if answer.status >= 400:
+        return ""  # Nothing was written.
+    return LOCAL if route.standby.cell is None else UNSAID
 
 
 def position_of(call: Call, route: Route, answer: CellAnswer) -> tuple[int, int, int] | None:
@@ -65,8 +96,8 @@ def given_up(x: Exchange, verdict: Next, outcome: CellAnswer | Failure, now: flo
     if verdict is Next.AGAIN and isinstance(outcome, CellAnswer) and code_of(outcome):
         return delivered(x, outcome)  # The cell's own word for it.
     code = _GIVEN_UP[verdict]
-    if outcome is Failure.CLOSED:
-        code = "cell_unavailable"
+    if isinstance(outcome, Failure):
+        code = _NOT_SENT.get(outcome, code)
     if outcome is Failure.INVALID:
         code = "upstream_invalid"
     elif x.in_doubt or code == "outcome_unknown":

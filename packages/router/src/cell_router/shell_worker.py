@@ -205,6 +205,7 @@ def _found(x: Exchange) -> dict[str, Any]:
         "cell": route.cell.id if route and route.cell else "",
         "epoch": route.epoch if route else 0,
         "principal": x.principal.id if x.principal else "",
+        "ack": x.ack,
         "reason": x.reason,
         "attempts": x.attempts,
         "hold_ms": int(x.held_s * 1000),

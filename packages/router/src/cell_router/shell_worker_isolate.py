@@ -75,7 +75,7 @@ class Isolate:
         self._edge = Edge(
             registry=Registry(kv),
             credentials=self._authenticator,
-            # It has the two methods of one that an exchange calls.
+            # It has the methods of one that an exchange calls.
             grants=cast("GrantBook", grants),
             limits=settings.limits,
             generator=generator,
@@ -160,7 +160,8 @@ class Isolate:
         if not self._may_reach(record):
             return Failure.NOT_SENT
         headers = _header_list(exchange.lines)
-        headers.append(await self._grants.header(exchange.route, self._clock.now_s()))
+        route, writes = exchange.route, exchange.call.writes
+        headers += await self._grants.headers(route, self._clock.now_s(), writes=writes)
         try:
             return await self._subrequest(
                 record.base_url + exchange.target.decode(),

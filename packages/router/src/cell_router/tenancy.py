@@ -36,7 +36,8 @@ class Call:
         target: Path and query, as they are sent on.
         body: As it is sent on: with a `command_id` where the client sent none.
         minted: The `command_id` that the edge made, or "".
-        domain, stream: Of one command; "" for everything else.
+        domain, stream: Of a command, or of a bundle's first, whose stripe is that of all; "" for
+            what only reads.
         shareable: Whether it may share a commit with other commands of its stripe.
     """
 
@@ -47,6 +48,11 @@ class Call:
     domain: str = ""
     stream: str = ""
     shareable: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change something."""
+        return bool(self.body)
 
 
 class _Peek(msgspec.Struct, gc=False):
@@ -122,7 +128,8 @@ def _bundle(request: EdgeRequest, principal: Principal) -> Call:
         raise refused("tenant_forbidden")
     tenant = agreed_tenant(principal, request.headers.get(b"x-tenant-id"), names.pop())
     # Envelopes without an id are answered 400 one by one, by the cell.
-    return Call(tenant, _target(request), body)
+    first = envelopes[0]
+    return Call(tenant, _target(request), body, "", first.domain, first.stream)
 
 
 def _reading(request: EdgeRequest, principal: Principal) -> Call:

@@ -27,7 +27,8 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
         t: Wall clock, milliseconds since 1970-01-01 UTC.
         principal: The caller's id, as `Principal.id`, safe to log.
         reason: For failures: more than the client is told, a code.
-        hold_ms: How long it was held for a frozen tenant.
+        ack: Who has the write, where its tenant asks for a standby: see `replies.ack_of`.
+        hold_ms: How long it was held for a moving tenant.
     """
 
     t: int
@@ -40,6 +41,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     cell: str = ""
     epoch: int = 0
     principal: str = ""
+    ack: str = ""
     ms: float = 0.0
     attempts: int = 0
     hold_ms: int = 0

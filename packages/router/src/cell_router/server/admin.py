@@ -40,7 +40,11 @@ class FleetState(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteShown:
-    """Where a tenant lives, as the store has it; `reason` names the record that decided."""
+    """Where a tenant lives, as the store has it; `reason` names the record that decided.
+
+    Attributes:
+        ack, standby: What its writes ask for beside the home, and the id of the cell that is asked.
+    """
 
     tenant: str
     epoch: int
@@ -49,6 +53,8 @@ class RouteShown:
     status: str
     reason: str
     cell: Mapping[str, Any] | None
+    ack: str
+    standby: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,8 @@ class Express:
         route = edge.registry.find(call.tenant)
         if call.minted or route is None or not edge.may_forward(route):
             return False
+        if route.standby is not None and route.standby.cell is None:
+            return False
         lane = attempts.lane_of(call, route)
         places = attempts.free_places(route, lane)
         if places is None:

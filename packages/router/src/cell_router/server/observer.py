@@ -9,7 +9,7 @@ from cell_router.edge import Edge
 from cell_router.exchange import Exchange
 from cell_router.messages import CellAnswer, Reply
 from cell_router.problems import PROBLEMS
-from cell_router.replies import position_of, shown_code
+from cell_router.replies import ack_of, position_of, shown_code
 from cell_router.server.access_log import AccessLog, Line
 from cell_router.server.express import Ride
 from cell_router.server.report import Gauge
@@ -83,6 +83,8 @@ class Observer:
         tally.rode(cell, status, code, seconds)
         if status == 200 and call.domain and (position := position_of(call, ride.route, answer)):
             tally.acknowledged(call.tenant, *position)
+        if ride.route.standby is not None and (ack := ack_of(call, ride.route, answer)):
+            tally.count("acks", ack)
         if self._log.wants(ride.request.id, status):
             self._log.record(self._ridden(ride, answer, code, seconds))
         return code
@@ -94,7 +96,7 @@ class Observer:
         tally.request(cell, reply.status, code, now - x.started)
         if x.position is not None:
             tally.acknowledged(x.call.tenant, *x.position)
-        if x.attempts != 1 or x.held_s or x.bundled:
+        if x.attempts != 1 or x.held_s or x.bundled or x.ack:
             self._count_rare(x, cell)
         if code in _AUTH:
             tally.count("auth_refused", code)
@@ -124,6 +126,8 @@ class Observer:
             tally.count("holds", cell)
         if x.bundled:
             tally.count("coalesced", cell)
+        if x.ack:
+            tally.count("acks", x.ack)
 
     def _ridden(self, ride: Ride, answer: CellAnswer, code: str, seconds: float) -> Line:
         return Line(
@@ -136,6 +140,7 @@ class Observer:
             cell=ride.cell.record.id,
             epoch=ride.route.epoch,
             principal=ride.principal.id,
+            ack=ack_of(ride.call, ride.route, answer),
             ms=round(seconds * 1000, 3),
             attempts=1,
             bytes_in=len(ride.request.body),
@@ -155,6 +160,7 @@ class Observer:
             cell=cell,
             epoch=x.route.epoch if sent else 0,
             principal=x.principal.id if x.principal else "",
+            ack=x.ack,
             ms=round((now - x.started) * 1000, 3),
             attempts=x.attempts,
             hold_ms=round(x.held_s * 1000),

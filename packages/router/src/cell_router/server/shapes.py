@@ -196,15 +196,22 @@ class ShapedAnswer(CellAnswer):
             return b"", b""
         return values[shape.epoch], values[shape.seq]
 
+    @property
+    def ack(self) -> bytes:
+        """Who has the write, as it was sent, "" where it was not."""
+        at = self._shape.ack
+        return b"" if at < 0 else self._values[at]
+
 
 class _AnswerShape(_Shape):
-    __slots__ = ("epoch", "seq", "template")
+    __slots__ = ("ack", "epoch", "seq", "template")
 
     def __init__(self, names: list[bytes]) -> None:
         super().__init__(rb"HTTP/1\.1 ([0-9]{3}) [\t -~\x80-\xff]*+", names, _ANSWER)
         self.template = b"".join(b"%s: %%s\r\n" % name for name in self.names)
         self.epoch = _index(self.names, b"x-tenant-epoch")
         self.seq = _index(self.names, b"x-tenant-seq")
+        self.ack = _index(self.names, b"x-cell-ack")
 
 
 def _index(names: list[bytes], name: bytes) -> int:

@@ -36,6 +36,7 @@ COUNTERS: Final[Mapping[str, str]] = {
     "holds": "cell",
     "coalesced": "cell",
     "bundles": "cell",
+    "acks": "kind",
     "auth_refused": "code",
     "connections_accepted": "",
     "connections_refused": "",
