@@ -98,10 +98,16 @@ def _sum_entities(way: Way, copy: StripeCopy, scan: Scan, pages: int) -> Flow[St
         total = f"{(int(scan.sum, 16) + page.sum) % _MODULUS:064x}"
         scan = replace(scan, sum=total, after=page.after)
         if not page.after:
-            if total != page.fence.digest:
-                return _again(copy)
-            return replace(copy, scan=Scan(part="idempotency", seq=scan.seq))
+            return (yield from _summed(way, copy, scan, right=total == page.fence.digest))
     return replace(copy, scan=scan)
+
+
+def _summed(way: Way, copy: StripeCopy, scan: Scan, *, right: bool) -> Flow[StripeCopy]:
+    if right:
+        return replace(copy, scan=Scan(part="idempotency", seq=scan.seq))
+    # A fence is read before its page: another mover may have applied entries in between.
+    now = yield from do(fences(way.dest, way.tenant))
+    return _again(copy) if now[way.stripe].seq == scan.seq else replace(copy, scan=None)
 
 
 def _count_records(way: Way, copy: StripeCopy, scan: Scan, pages: int) -> Flow[StripeCopy]:

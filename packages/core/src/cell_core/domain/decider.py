@@ -164,9 +164,14 @@ def execute(
     return Outcome(tuple(events), changes, state)
 
 
-def fold(decider: Decider, events: Iterable[Event]) -> dict[EntityKey, Body]:
-    """Return the entities that `events`, from the first one on, amount to."""
-    state: dict[EntityKey, Body] = {}
+def fold(
+    decider: Decider, events: Iterable[Event], onto: dict[EntityKey, Body] | None = None
+) -> dict[EntityKey, Body]:
+    """Return the entities that `events`, from the first one on, amount to.
+
+    With `onto`, which is changed and returned, they go on from what earlier events amounted to.
+    """
+    state: dict[EntityKey, Body] = {} if onto is None else onto
     for event in events:
         _evolve(decider, state, event, None)
     return state
