@@ -53,6 +53,7 @@ class Wants:
     """What of a tenant matters to where it may be.
 
     Attributes:
+        pin: The only cell it may be at home in; empty for any, and for its standby.
         held: Cells in which it has a place already, so that it takes no other there.
     """
 
@@ -64,7 +65,7 @@ class Wants:
 
 def reasons_against(site: Site, wants: Wants, facts: Facts) -> list[Reason]:
     """Return every reason why the tenant may not be in the cell; none if it may."""
-    found = [*_residency(site.cell, wants), *unfit(site.cell, facts)]
+    found = [*residency(site.cell, wants), *unfit(site.cell, facts)]
     if site.free < 1 and site.cell.id not in wants.held:
         found.append(_no_headroom(site))
     return found
@@ -75,7 +76,8 @@ def unfit(cell: Cell, facts: Facts) -> list[Reason]:
     return [*_lifecycle(cell), *_probe(cell, facts)]
 
 
-def _residency(cell: Cell, wants: Wants) -> Iterable[Reason]:
+def residency(cell: Cell, wants: Wants) -> Iterable[Reason]:
+    """Say why the policy or the pin keeps the tenant out of the cell."""
     allowed, policy = wants.policy.allowed_cells, wants.policy
     if allowed and cell.id not in allowed:
         yield Reason(

@@ -4,7 +4,8 @@ Pure. Refuses to look at single tenants; `eligibility` and `placement` do.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Final, Literal
 
 from cell_control.domain.eligibility import Facts, Site, reasons_against, unfit
 from cell_control.domain.lifecycle import last_cell
@@ -61,9 +62,14 @@ def reasons_against_member(tenant: Tenant) -> list[Reason]:
     return found
 
 
-def reasons_against_begin(tenant: Tenant, dest: Site, facts: Facts) -> list[Reason]:
+def reasons_against_begin(
+    tenant: Tenant, dest: Site, facts: Facts, *, kind: Literal["move", "standby"] = "move"
+) -> list[Reason]:
     """Return why a planned member may not begin: asked again at the commit that begins it."""
-    found = [*reasons_against_member(tenant), *reasons_against(dest, wants_of(tenant), facts)]
+    wants = wants_of(tenant)
+    if kind == "standby":
+        wants = replace(wants, pin="")
+    found = [*reasons_against_member(tenant), *reasons_against(dest, wants, facts)]
     if dest.cell.id == tenant.home:
         text = f"{tenant.id} is at home in {tenant.home}: there is nothing to do."
         found.append(Reason(code="is_home", subject=dest.cell.id, text=text))

@@ -70,7 +70,11 @@ def place(
 
 
 def standby_for(wants: Wants, home: Site, sites: Iterable[Site], facts: Facts) -> Site | NoCellFits:
-    """Return the cell for the standby of a tenant at `home`: in another cloud if one there fits."""
+    """Return the cell for the standby of a tenant at `home`: in another cloud if one there fits.
+
+    A pin holds the home, not the standby.
+    """
+    wants = replace(wants, pin="")
     elsewhere = [site for site in sites if site.cell.cloud != home.cell.cloud]
     beside = [site for site in sites if site.cell.cloud == home.cell.cloud]
     first = _chosen(wants, elsewhere, facts, _places_by_weight)

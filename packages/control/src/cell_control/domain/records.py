@@ -235,7 +235,7 @@ class Tenant:
         standby_ordinal: Of that cell, -1 for none: what the edge is told; changes with `standby`.
         leaving: Where it still has data that is to go.
         settled: Whether every fence was seen to be what this record says.
-        pin: The only cell it may be in, by an operator's word; empty for none.
+        pin: The only cell it may be at home in, by an operator's word; empty for none.
         blocked: In quarantine: the edge refuses its requests.
         alarm: Why nothing is copied until an operator looks, such as `diverged`; empty for none.
         since_ms, decided_by, reason: When its epoch began, by whose word, and why.

@@ -1,0 +1,1 @@
+"""Use cases over the registry: synchronous, without HTTP, audited in the commit they make."""
