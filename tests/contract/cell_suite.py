@@ -7,6 +7,7 @@ marks a promise away.
 from tests.contract.cell_copying import ApplyPromises
 from tests.contract.cell_importing import ImportPromises
 from tests.contract.cell_owning import OwnershipPromises
+from tests.contract.cell_preparing import PreparePromises
 from tests.contract.cell_removing import RemovePromises
 from tests.contract.cell_serving import ServePromises
 from tests.contract.cell_sweeping import SweepPromises
@@ -18,6 +19,7 @@ class CellContract(
     ServePromises,
     OwnershipPromises,
     ApplyPromises,
+    PreparePromises,
     ImportPromises,
     RemovePromises,
     SweepPromises,

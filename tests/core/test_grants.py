@@ -173,6 +173,9 @@ FORGED = {
     "control, issued by the edge": token(EDGE, scope="control"),
     "control of all, issued by the edge": token(EDGE, **{**ANYONE, "iss": "edge"}),
     "every tenant, issued by control": token(CONTROL, **{**ANYONE, "scope": "tenant"}),
+    "every tenant's standby, by the edge": token(EDGE, scope="replicate", tenant=EVERY_TENANT),
+    "every tenant's standby, by control": token(CONTROL, **{**ANYONE, "scope": "replicate"}),
+    "replicate, by the edge as if by control": token(EDGE, iss="control", scope="replicate"),
     "control, signed by the edge": token(EDGE, **ANYONE),
     "control of one tenant, signed by the edge": token(EDGE, iss="control", scope="control"),
     "a tenant, as if issued by control": token(EDGE, iss="control"),
@@ -335,6 +338,17 @@ def test_a_signed_grant_is_taken(kind: str, issuer: str) -> None:
 
     grant = GrantVerifier(jwks(key), audience=CELL).verify(text, NOW_S)
     assert (grant.issuer, grant.scope, grant.tenant) == (issuer, scope, tenant)
+
+
+@pytest.mark.parametrize("key", [EDGE, CONTROL], ids=["edge", "control"])
+def test_both_issuers_may_let_a_home_append_to_one_tenant_s_standby(key: Key) -> None:
+    text = key.signer().sign(
+        audience=CELL, tenant="T-1", epoch=17, scope="replicate", now_s=NOW_S, grant_id="g"
+    )
+
+    grant = GrantVerifier(jwks(key), audience=CELL).verify(text, NOW_S)
+
+    assert (grant.scope, grant.tenant, grant.epoch) == ("replicate", "T-1", 17)
 
 
 def test_while_keys_rotate_grants_of_both_are_taken_and_then_of_the_new_one_only() -> None:

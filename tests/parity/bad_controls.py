@@ -17,7 +17,7 @@ _CALLS: Final[Mapping[str, Mapping[str, Any]]] = {
     "fence-off": {"epoch": EPOCH + 1, "home_hint": "c"},
     "truncate": {"stripe": 0, "epoch": EPOCH, "seq": 0, "chain": _HASH},
     "drop": {"epoch": EPOCH},
-    "stripes/0/apply": {"epoch": EPOCH, "entries": ["{}"]},
+    "stripes/0/apply": {"epoch": EPOCH, "entries": ["{}"], "prepare": None},
     "stripes/0/import": {"documents": [{"key": "ENT:a:b:c", "version": 1, "body": "{}"}]},
     "stripes/0/orphans": {"entries": ["{}"]},
 }
@@ -34,6 +34,17 @@ _WRONG: Final[Mapping[str, tuple[Any, ...]]] = {
     "stripe": (-1, 64, "0", None, 1.5),
     "seq": (-1, "0", None, 1.5),
     "chain": ("", "0" * 63, "0" * 65, "G" * 64, "A" * 64, None, 1),
+    "prepare": (
+        {},
+        [],
+        1,
+        SECRET,
+        {"epoch": EPOCH + 16, "seq": 0},
+        {"epoch": -1, "seq": 0, "chain": _HASH},
+        {"epoch": EPOCH + 16, "seq": -1, "chain": _HASH},
+        {"epoch": EPOCH + 16, "seq": 0, "chain": "G" * 64},
+        {"epoch": EPOCH + 16, "seq": 0, "chain": _HASH, "x": SECRET},
+    ),
     "entries": ([], [1], [None], "x", {}, None, ["{}"] * 31),
     "documents": (
         [],

@@ -51,6 +51,7 @@ JWKS: Final = json.dumps(
 SIGNERS: Final = {
     "tenant": GrantSigner(_jwk(PRIVATE["tenant"], "tenant"), issuer="edge"),
     "control": GrantSigner(_jwk(PRIVATE["control"], "control"), issuer="control"),
+    "replicate": GrantSigner(_jwk(PRIVATE["tenant"], "tenant"), issuer="edge"),
 }
 
 

@@ -12,6 +12,7 @@ from tests.parity import (
     corpus_failures,
     corpus_forks,
     corpus_ledger,
+    corpus_preparing,
     corpus_reads,
     corpus_records,
     corpus_refusals,
@@ -29,6 +30,7 @@ _ALL = (
     *corpus_control.STEPS,
     *corpus_return.STEPS,
     *corpus_forks.STEPS,
+    *corpus_preparing.STEPS,
 )
 
 TENANTS: Final = (
@@ -41,6 +43,8 @@ TENANTS: Final = (
     corpus_failures.TENANT,
     corpus_control.TENANT,
     corpus_forks.FORK,
+    corpus_preparing.TENANT,
+    corpus_preparing.FOLLOWER,
 )
 WIDE_STRIPES: Final = 4
 

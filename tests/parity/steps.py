@@ -26,7 +26,7 @@ class Permit:
     """What the grant of a step says; it is signed when the step is run."""
 
     tenant: str
-    scope: Literal["tenant", "control"] = "tenant"
+    scope: Literal["tenant", "control", "replicate"] = "tenant"
     epoch: int = EPOCH
     audience: str = CELL
     age_s: int = 0

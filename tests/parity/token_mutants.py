@@ -132,6 +132,7 @@ MUTANTS: Final = (
     _said("no scope", scope=...),
     _said("control, issued by the edge", scope="control"),
     _said("every tenant, for a tenant's scope", tenant="*"),
+    _said("every tenant's standby", tenant="*", scope="replicate"),
     _said("a tenant with a slash", tenant="T-a/00"),
     _said("an empty tenant", tenant=""),
     _said("two tenants", tenant=["T-a", "T-b"]),
