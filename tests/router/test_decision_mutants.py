@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cell_core.wire.registry import Change
 from cell_router.auth.api_keys import ApiKeys
 from cell_router.auth.authenticator import Authenticator
 from cell_router.auth.jwt import TokenVerifier
@@ -133,6 +134,42 @@ MUTANTS: Mapping[str, tuple[str, str, str]] = {
         "lot.probe, lot.resting = lot.waiting.popleft(), False",
         "lot.waiting.popleft()",
     ),
+    "a write goes though nobody can acknowledge it": (
+        "decide",
+        'if standby is None or standby.cell is not None or standby.policy == "degrade":',
+        "if True:",
+    ),
+    "a policy that degrades refuses": (
+        "decide",
+        'standby.cell is not None or standby.policy == "degrade"',
+        "standby.cell is not None",
+    ),
+    "a tenant that has just moved to its standby is refused": (
+        "decide",
+        'Failure.STANDBY_UNTOLD if route.reason == "learned" else Failure.NO_STANDBY',
+        "Failure.NO_STANDBY",
+    ),
+    "the home is its own standby": (
+        "registry",
+        "None if row.standby == owner(epoch) else self._cells",
+        "self._cells",
+    ),
+    "a read needs a standby": (
+        "attempts",
+        "acknowledgers(route) if call.writes else None",
+        "acknowledgers(route)",
+    ),
+    "a read asks the standby": (
+        "attempts",
+        'if route.standby is not None and request.method == b"POST":',
+        "if route.standby is not None:",
+    ),
+    "nobody says that only the home has it": (
+        "replies",
+        "if x.ack == LOCAL and not answer.ack:",
+        "if False:",
+    ),
+    "those that wait for a standby are not woken": ("places", "lot.route != route", "False"),
 }
 
 CASES = load()
@@ -144,7 +181,7 @@ def problem(modules: Modules) -> str:
         found = _play(case, modules)
         if found:
             return f"{case['name']}: {found}"
-    for check in (_shared, _held, _handed_over, _budgeted, _broken, _monotone):
+    for check in (_shared, _held, _handed_over, _told, _budgeted, _broken, _monotone):
         if not check(modules):
             return check.__name__
     return ""
@@ -281,6 +318,29 @@ def _handed_over(modules: Modules) -> bool:
     sim.run(10.0)
     served = all(sim.reply(r).status == 200 and sim.took(r) < 1002.5 for r in requests)
     return served and sim.edge.parking.tenants() == [] and sim.edge.parking.held == 0
+
+
+def _told(modules: Modules) -> bool:
+    """Writes of a tenant that moved to its standby go on when the registry names the next one."""
+    registry = _store()
+
+    def cell(x: Any, now: float) -> tuple[float, Any]:
+        if x.route.epoch == 18:
+            return 0.001, _answered(modules, x)
+        answer = _said(modules, 421, "moved")
+        answer.headers[b"x-tenant-epoch"] = b"18"
+        return 0.001, answer
+
+    def tell() -> None:
+        text = "18 1 - active 1r"
+        registry.apply(2, [Change(rev=2, kind="tenant", key="T-900", value=text)])
+        sim.refresh()
+
+    sim = Sim(modules, registry, cell, coalesce=False)
+    requests = [sim.ask(_body(n).replace(b"T-100", b"T-900")) for n in range(10)]
+    sim.later(0.22, tell)
+    sim.run(10.0)
+    return all(sim.reply(r).status == 200 and sim.took(r) < 1000.25 for r in requests)
 
 
 def _budgeted(modules: Modules) -> bool:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 
+import pytest
+
 from cell_core.wire.registry import CellRecord, Change, GroupRecord, TenantRecord, tenant_text
 from cell_core.wire.registry_snapshot import tenant_row
 from cell_router.limits import UNKNOWN_TENANT_S, UNKNOWN_TENANTS_MAX
-from cell_router.registry import LEARNED_MAX, REFRESH_S, Registry
+from cell_router.registry import LEARNED_MAX, REFRESH_S, Registry, Standby
 from cell_router.stores.memory import MemoryStore
 
 CELLS = [
@@ -76,6 +78,50 @@ def test_a_groups_newer_epoch_decides_until_the_tenants_is_newer():
     assert own is not None
     assert (by_group.epoch, by_group.reason) == (34, "group")
     assert (own.epoch, own.reason) == (49, "tenant")
+
+
+@pytest.mark.parametrize(
+    ("record", "cell", "policy"),
+    [
+        (TenantRecord(tenant="T", epoch=17, standby=2, ack="refuse"), "cell-2", "refuse"),
+        (TenantRecord(tenant="T", epoch=18, standby=1, ack="degrade"), "cell-1", "degrade"),
+        (TenantRecord(tenant="T", epoch=17, standby=1, ack="refuse"), None, "refuse"),
+        (TenantRecord(tenant="T", epoch=17, standby=9, ack="refuse"), None, "refuse"),
+        (TenantRecord(tenant="T", epoch=17, group="g", standby=2, ack="refuse"), None, "refuse"),
+    ],
+)
+def test_a_standby_is_another_cell_that_the_registry_describes(
+    record: TenantRecord, cell: str | None, policy: str
+):
+    route = fresh(store_of([record], [GroupRecord(group="g", epoch=34)])).find("T")
+
+    assert route is not None
+    assert route.standby is not None
+    found = route.standby.cell
+    assert (found.id if found else None, route.standby.policy) == (cell, policy)
+
+
+def test_a_home_that_acknowledges_alone_has_no_standby():
+    route = fresh(store_of([TenantRecord(tenant="T", epoch=17)])).find("T")
+
+    assert route is not None
+    assert route.standby is None
+
+
+def test_what_a_cell_teaches_makes_the_standby_no_standby_until_the_registry_tells():
+    store = store_of([TenantRecord(tenant="T", epoch=17, standby=2, ack="refuse")])
+    registry = fresh(store)
+
+    learned = registry.learn("T", 18)
+    put(store, TenantRecord(tenant="T", epoch=18, standby=1, ack="refuse"))
+    registry.refresh(1.0)
+    told = registry.find("T")
+
+    assert learned is not None
+    assert learned.standby == Standby(None, "refuse")
+    assert told is not None
+    assert told.standby is not None
+    assert told.standby.cell == CELLS[0]
 
 
 def test_a_registry_without_a_snapshot_is_not_ready():

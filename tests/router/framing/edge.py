@@ -60,11 +60,13 @@ class Noted:
     Attributes:
         bugs: Where a flow raised what no flow may raise.
         loop_errors: What the event loop caught in a protocol.
+        rides: How many requests were served in the express lane.
     """
 
     def __init__(self) -> None:
         self.bugs: list[str] = []
         self.loop_errors: list[Mapping[str, Any]] = []
+        self.rides = 0
 
     def finished(self, x: object, reply: object, now: float) -> None:
         pass
@@ -76,6 +78,7 @@ class Noted:
         pass
 
     def rode(self, ride: object, answer: object, now: float) -> str:
+        self.rides += 1
         return ""
 
     def refused(self, code: str) -> None:

@@ -16,7 +16,15 @@ from tests.router.ops.test_tally import OWN
 NOW_MS = 1_800_000_000_000
 CELL = {"id": "aws-1", "ordinal": 1, "base_url": "https://a.on.aws"}
 ROUTE = RouteShown(
-    tenant="t1", epoch=17, stripes=4, group="g1", status="active", reason="group", cell=CELL
+    tenant="t1",
+    epoch=17,
+    stripes=4,
+    group="g1",
+    status="active",
+    reason="group",
+    cell=CELL,
+    ack="refuse",
+    standby="az-2",
 )
 STATUS = RegistryStatus(
     rev=7,
@@ -160,6 +168,8 @@ def test_a_route_shows_its_record_and_the_snapshot(edge):
             "status": "active",
             "reason": "group",
             "cell": CELL,
+            "ack": "refuse",
+            "standby": "az-2",
             "snapshot": {"rev": 7, "age_s": 5.0},
         },
     )

@@ -36,7 +36,8 @@ def cells() -> Iterator[ScriptedCells]:
         yield running
 
 
-def _edge(cells: ScriptedCells, credentials: Credentials, new_id: Callable[[], str]) -> Edge:
+def edge_of(cells: ScriptedCells, credentials: Credentials, new_id: Callable[[], str]) -> Edge:
+    """Return an edge with the registry of the vectors."""
     return Edge(
         registry=Registry(world.store_of(cells.url_of)),
         credentials=credentials,
@@ -47,7 +48,8 @@ def _edge(cells: ScriptedCells, credentials: Credentials, new_id: Callable[[], s
     )
 
 
-def _keys() -> Authenticator:
+def keys() -> Authenticator:
+    """Return what knows the API keys of the vectors."""
     return Authenticator(TokenVerifier({}), ApiKeys(world.key_file()))
 
 
@@ -60,8 +62,8 @@ def test_there_are_enough_vectors_and_each_has_a_name_of_its_own():
 def test_the_server_answers_as_the_vectors_say(case: Mapping[str, Any], cells: ScriptedCells):
     play = cells.play = Play(case)
 
-    with serving_edge(lambda new_id: _edge(cells, _keys(), new_id)) as running:
-        answer = asyncio.run(_fetch(running.port, request_of(case)))
+    with serving_edge(lambda new_id: edge_of(cells, keys(), new_id)) as running:
+        answer = asyncio.run(fetch(running.port, request_of(case)))
 
     assert play.judge(answer) == []
 
@@ -71,7 +73,7 @@ def test_the_server_answers_as_the_vectors_say(case: Mapping[str, Any], cells: S
 )
 def test_route_request_answers_as_the_vectors_say(case: Mapping[str, Any], cells: ScriptedCells):
     play = cells.play = Play(case)
-    edge = _edge(cells, Embedding(), iter(map("id-{}".format, range(99))).__next__)
+    edge = edge_of(cells, Embedding(), iter(map("id-{}".format, range(99))).__next__)
     direct = Direct(
         edge,
         HttpTransport(AddressPolicy(local=True), None, edge.limits),
@@ -91,8 +93,8 @@ def test_a_vector_that_is_not_so_is_seen(cells: ScriptedCells):
     case = next(case for case in CASES if case["name"] == "the body names the tenant")
     play = cells.play = Play({**case, "calls": [{"cell": "azure-beta", "epoch": 18}]})
 
-    with serving_edge(lambda new_id: _edge(cells, _keys(), new_id)) as running:
-        answer = asyncio.run(_fetch(running.port, request_of(case)))
+    with serving_edge(lambda new_id: edge_of(cells, keys(), new_id)) as running:
+        answer = asyncio.run(fetch(running.port, request_of(case)))
 
     [problem] = play.judge(answer)
     assert problem.startswith("asked {'cell': 'aws-alpha', 'epoch': '17'}")
@@ -105,7 +107,8 @@ def _answered(shown: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
     return Answer(shown["status"], headers, shown["body"].encode())
 
 
-async def _fetch(port: int, request: Request) -> Answer:
+async def fetch(port: int, request: Request) -> Answer:
+    """Send a request to the edge at `port` and return its answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     headers = {"host": "edge", **request.headers}
     if request.body or request.method == "POST":
