@@ -14,9 +14,10 @@ from cell_adapters_aws.documents import (
 from cell_core.domain.documents import Document
 from cell_core.domain.errors import InvariantBroken
 from cell_core.domain.fence import Fence, Role
+from tests.characters import texts
 
 _NUMBERS = st.integers(min_value=0, max_value=2**53 - 1)
-_TEXTS = st.text(max_size=80)
+_TEXTS = texts(80)
 
 _FENCES = st.builds(
     Fence,

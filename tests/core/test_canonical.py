@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 from cell_core.domain.canonical import canonical, parse, size_bytes
 from cell_core.domain.errors import InvalidInput
 from cell_core.domain.limits import INTEGER_MAX, JSON_DEPTH_MAX
+from tests.characters import texts
 
-texts = st.text(st.characters(codec="utf-8"), max_size=8)
+TEXTS = texts(8)
 numbers = st.integers(-INTEGER_MAX, INTEGER_MAX) | st.floats(
     allow_nan=False, allow_infinity=False, min_value=-INTEGER_MAX, max_value=INTEGER_MAX
 )
 values = st.recursive(
-    st.none() | st.booleans() | numbers | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    st.none() | st.booleans() | numbers | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=12,
 )
 
@@ -41,7 +42,7 @@ def test_spelling_does_not_matter(value):
     assert canonical(parse(spelled)) == canonical(parse(canonical(value).encode()))
 
 
-@given(st.dictionaries(texts, st.integers(0, 9), max_size=5))
+@given(st.dictionaries(TEXTS, st.integers(0, 9), max_size=5))
 def test_the_order_of_members_does_not_matter(members):
     turned = dict(reversed(members.items()))
 

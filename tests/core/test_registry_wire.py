@@ -50,6 +50,7 @@ from cell_core.wire.registry_snapshot import (
     tenant_row,
     unseal_snapshot,
 )
+from tests.characters import ids
 from tests.core.granting import edge_key
 from tests.core.registering import (
     ALPHA,
@@ -66,7 +67,7 @@ from tests.core.registering import (
     verifier,
 )
 
-names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}", fullmatch=True)
+names = ids()
 acknowledging = st.just((None, "local")) | st.tuples(
     st.integers(0, CELLS_MAX - 1), st.sampled_from(["refuse", "degrade"])
 )
