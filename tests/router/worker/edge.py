@@ -118,11 +118,11 @@ class Edge:
             held | claims, self.token_keys[algorithm], algorithm, headers={"kid": algorithm}
         )
 
-    def grant(self, request: Subrequest, cell: CellRecord) -> Grant:
+    def grant(self, request: Subrequest, cell: CellRecord, header: str = "") -> Grant:
         """Return what the edge's grant in `request` allows at `cell`; raises if it does not."""
         public = {name: self._grant_key[name] for name in ("kty", "crv", "x", "kid")}
         verifier = GrantVerifier(json.dumps({"keys": [public | {"iss": "edge"}]}), audience=cell.id)
-        token = request.headers[cell.grant_header].removeprefix("Bearer ")
+        token = request.headers[header or cell.grant_header].removeprefix("Bearer ")
         return verifier.verify(token, int(time.time()))
 
     def snapshot(

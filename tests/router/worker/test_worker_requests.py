@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from cell_core.wire.registry import TenantRecord
 from tests.router.worker.edge import (
     ALPHA,
     ALPHA_EPOCH,
@@ -59,6 +60,20 @@ def test_a_grant_signed_by_web_crypto_is_one_that_cells_accept(worker, edge, ten
     assert (grant.issuer, grant.audience, grant.tenant) == ("edge", cell.id, tenant)
     assert (grant.epoch, grant.scope) == (epoch, "tenant")
     assert 20 <= grant.expires_s - grant.issued_s <= 30
+
+
+def test_a_standby_s_grant_is_one_that_the_standby_accepts_and_is_signed_once(isolate, edge):
+    guarded = TenantRecord(tenant="acme", epoch=ALPHA_EPOCH, standby=BETA.ordinal, ack="refuse")
+    isolate.begin(secrets=edge.secrets(), values=edge.snapshot({}, records=[guarded]))
+
+    first, again = (_send(isolate, edge, served).sent[0] for _ in range(2))
+
+    grant = edge.grant(first, BETA, "x-cell-standby-grant")
+    assert (grant.audience, grant.tenant, grant.epoch) == (BETA.id, "acme", ALPHA_EPOCH)
+    assert grant.scope == "replicate"
+    assert edge.grant(first, ALPHA).scope == "tenant"
+    assert first.headers["x-cell-standby"] == BETA.base_url
+    assert again.headers["x-cell-standby-grant"] == first.headers["x-cell-standby-grant"]
 
 
 def test_a_grant_is_signed_once_and_used_again(worker, edge):
