@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from cell_core.domain.errors import Refused
 from cell_core.domain.ids import EPOCH_MAX
+from cell_core.wire.grant_text import TOKEN_BYTES_MAX
 from cell_core.wire.grants import (
     EVERY_TENANT,
     LEEWAY_S,
     LIFE_MAX_S,
-    TOKEN_BYTES_MAX,
     Grant,
     GrantSigner,
     GrantVerifier,

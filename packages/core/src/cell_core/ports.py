@@ -8,6 +8,7 @@ from typing import Protocol
 
 from cell_core.domain.documents import Batch, Page, Snapshot
 from cell_core.domain.journal import Entry
+from cell_core.wire.message import Request, Response
 
 
 class CellStore(Protocol):
@@ -74,6 +75,22 @@ class Patience(Protocol):
         """Wait before attempt number `attempt` (from 1), or return False if that would be too late.
 
         `deadline_ms` is on the wall clock of `Clock`.
+        """
+
+
+class StandbyLink(Protocol):
+    """Carries requests to the standbys of tenants that want two cells to hold each write."""
+
+    def admits(self, base_url: str) -> bool:
+        """Say whether `base_url` may be a cell's; to any other one nothing may be sent."""
+
+    def send(self, base_url: str, request: Request, timeout_ms: int) -> Response:
+        """Return the answer of the cell at `base_url`, whatever its status.
+
+        Sends once, follows nothing, and takes no longer than about `timeout_ms`.
+
+        Raises:
+            OutcomeUnknown: There is no whole answer; the request may have been carried out.
         """
 
 

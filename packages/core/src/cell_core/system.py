@@ -17,6 +17,7 @@ from cell_core.domain.ids import CELLS_MAX, ID_PATTERN
 from cell_core.domains import DOMAINS
 from cell_core.ports import CellStore
 from cell_core.service.control import Cell
+from cell_core.standby_link import HttpStandbyLink
 from cell_core.wire.grants import GrantVerifier
 
 PAUSE_MIN_MS = 10
@@ -118,6 +119,7 @@ def build_app(
         clock=clock,
         patience=JitteredPatience(clock, random.Random()),  # noqa: S311 - jitter, not a secret
         new_id=lambda: uuid.uuid4().hex,
+        link=HttpStandbyLink(clock, local=settings.CELL_LOCAL),
     )
 
 

@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 
+from cell_core.app.acknowledging import Acknowledging
 from cell_core.app.commands import Commands
 from cell_core.app.control import Control
 from cell_core.app.problems import encode, problem_of
@@ -22,7 +23,8 @@ from cell_core.domain.errors import (
 )
 from cell_core.domain.fence import Fence
 from cell_core.domain.ids import is_id
-from cell_core.ports import CellStore, Clock, Patience
+from cell_core.ports import CellStore, Clock, Patience, StandbyLink
+from cell_core.service.acknowledge import Acknowledger
 from cell_core.service.control import Cell, Controller
 from cell_core.service.positions import Positions
 from cell_core.service.process import Processor
@@ -62,7 +64,7 @@ IN_FLIGHT_MAX = 64
 class App:
     """The HTTP application of one cell. Safe to share between threads; never raises."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part that a composition root makes
         self,
         cell: Cell,
         store: CellStore,
@@ -72,7 +74,20 @@ class App:
         clock: Clock,
         patience: Patience,
         new_id: Callable[[], str],
+        link: StandbyLink | None = None,
     ) -> None:
+        """Wire a cell's services together.
+
+        Args:
+            cell: Its name and the epochs that it owns.
+            store: Holds its tenants.
+            domains: What it computes.
+            verifier: Knows whose grants it takes.
+            clock: Tells the time.
+            patience: Says how long to wait before trying again.
+            new_id: Makes a request's id where the caller sent none.
+            link: Leads to the standbys of tenants that want two cells to hold each write.
+        """
         self._cell = cell
         self._store = store
         self._verifier = verifier
@@ -82,9 +97,12 @@ class App:
         positions = Positions(store)
         processor = Processor(store, clock, patience, positions, cell)
         controller = Controller(store, patience, positions, cell)
+        acknowledger = None
+        if link is not None:
+            acknowledger = Acknowledger(store, clock, patience, controller, cell, link)
         self._sweeper = Sweeper(store, clock, controller, processor, domains)
         routes = [
-            *Commands(processor, domains).routes(),
+            *Commands(processor, domains, Acknowledging(acknowledger)).routes(),
             *Reads(Reader(store, positions, cell), domains).routes(),
             *Control(
                 controller,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from cell_core.app.acknowledging import Acknowledging
 from cell_core.app.problems import KERNEL_REJECTIONS, PROBLEMS, problem_of, rejection_of
 from cell_core.app.routes import Call, Reply, Route
 from cell_core.domain.canonical import canonical, parse, size_bytes
@@ -52,8 +53,11 @@ _CODES = (
 class Commands:
     """The endpoints that change a tenant's state."""
 
-    def __init__(self, processor: Processor, domains: Sequence[Decider]) -> None:
+    def __init__(
+        self, processor: Processor, domains: Sequence[Decider], acknowledging: Acknowledging
+    ) -> None:
         self._processor = processor
+        self._acknowledging = acknowledging
         self._domains = {domain.name: domain for domain in domains}
         self._statuses = {
             domain.name: {
@@ -97,8 +101,10 @@ class Commands:
         """Run one envelope."""
         raw = parse(call.request.body)
         ask = self._ask(call, raw, call.request.headers)
+        standby = self._acknowledging.asked(call)
         tenant, epoch = _addressee(call)
         [settled], fence = self._processor.process(tenant, epoch, [ask], call.deadline_ms)
+        acknowledged = self._acknowledging.obtain(call, standby, [settled], fence)
         status, body = self._answer(settled, fence)
         facts: dict[str, str | int] = {
             "code": body.get("code", "applied"),
@@ -108,7 +114,13 @@ class Commands:
         headers = {CONTENT_TYPE: PROBLEM}
         if status == 200:
             headers = {CONTENT_TYPE: JSON, ETAG: f'"{body["position"]["seq"]}"'}
-        return Reply(body, fence, status, headers, facts)
+        return Reply(
+            body,
+            fence,
+            status,
+            {**headers, **acknowledged.headers},
+            {**facts, **acknowledged.facts},
+        )
 
     def bundle(self, call: Call) -> Reply:
         """Run several envelopes; each has its own status and body in the answer."""
@@ -116,17 +128,20 @@ class Commands:
         envelopes = read(Bundle, raw).envelopes
         asks = [self._ask_or_error(call, envelope) for envelope in envelopes]
         good = [ask for ask in asks if isinstance(ask, Ask)]
+        standby = self._acknowledging.asked(call)
         settled: list[Settled] = []
         fence: Fence | None = None
         if good:
             tenant, epoch = _addressee(call)
             settled, fence = self._processor.process(tenant, epoch, good, call.deadline_ms)
+        acknowledged = self._acknowledging.obtain(call, standby, settled, fence)
         answers = iter(settled)
         results = [next(answers) if isinstance(ask, Ask) else ask for ask in asks]
         facts: dict[str, str | int] = {"code": "bundle", "commands": len(asks)}
+        facts |= acknowledged.facts
         answered = [self._answer(result, fence) for result in results]
         body = {"results": [{"status": status, "body": body} for status, body in answered]}
-        return Reply(body, fence, facts=facts)
+        return Reply(body, fence, headers=acknowledged.headers, facts=facts)
 
     def _answer(self, settled: Settled, fence: Fence | None) -> tuple[int, dict[str, Any]]:
         if isinstance(settled, CellError):
