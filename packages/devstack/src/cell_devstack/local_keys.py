@@ -19,15 +19,16 @@ class LocalKeys:
 
     Attributes:
         jwks: The public halves, for cells.
-        edge_jwk: The edge's private half, for the router alone.
+        edge_jwk, control_jwk: The private halves, for the router and the control plane alone.
     """
 
     def __init__(self) -> None:
         edge, control = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
         kids = (LOCAL_KID, f"{LOCAL_KID}-control")
         self.edge_jwk = _jwk(edge, kids[0])
+        self.control_jwk = _jwk(control, kids[1])
         self._edge = GrantSigner(self.edge_jwk, issuer="edge")
-        self._control = GrantSigner(_jwk(control, kids[1]), issuer="control")
+        self._control = GrantSigner(self.control_jwk, issuer="control")
         public = [
             {**json.loads(_jwk(edge.public_key(), kids[0])), "iss": "edge"},
             {**json.loads(_jwk(control.public_key(), kids[1])), "iss": "control"},

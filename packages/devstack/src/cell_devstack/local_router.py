@@ -37,6 +37,8 @@ class RouterSettings:
         workers: Processes.
         limits: Settings of `[limits]` that differ from their defaults.
         poll_s: How often the registry file is looked at.
+        source: Where the registry is read instead of a file that `publish` writes.
+        credential_file, registry_keys: What `source` needs, and the JWKS that it is trusted by.
         more: Lines of TOML to add: issuers, tracing, TLS.
     """
 
@@ -45,6 +47,8 @@ class RouterSettings:
     poll_s: float = 0.05
     success_sample: float = 0.0
     source: str = ""
+    credential_file: str = ""
+    registry_keys: str = ""
     listen: str = ""
     more: str = ""
 
@@ -84,8 +88,8 @@ class LocalRouter:
         self._signer = RegistrySigner(key := new_private_jwk(_REGISTRY_KID))
         folder.mkdir(parents=True, exist_ok=True)
         _write_private(folder / "grant-key.json", grant_key)
-        registry_keys = json.dumps({"keys": [public_jwk(key)]})
-        (folder / "registry-keys.json").write_text(registry_keys)
+        own_keys = json.dumps({"keys": [public_jwk(key)]})
+        (folder / "registry-keys.json").write_text(self.settings.registry_keys or own_keys)
         self.api_key = self.lend_key("local-world", "*", ["read", "write", "explain"])
         self.write_config()
 
@@ -214,6 +218,7 @@ def _toml(settings: RouterSettings, folder: Path, port: int, admin_port: int) ->
         f"{name} = {json.dumps(value)}" for name, value in dict(settings.limits).items()
     )
     source = settings.source or (folder / "registry.snapshot").as_uri()
+    credential = f'credential_file = "{settings.credential_file}"' * bool(settings.credential_file)
     return f"""
 local = true
 
@@ -229,6 +234,7 @@ port = {admin_port}
 [registry]
 cache = "cache"
 source = "{source}"
+{credential}
 keys = "registry-keys.json"
 poll_s = {settings.poll_s}
 

@@ -5,7 +5,13 @@ from typing import Self
 
 
 class Restorable(ABC):
-    """A context manager around `restore` and `close`; nothing is left behind if it cannot start."""
+    """A context manager around `restore` and `close`; nothing is left behind if it cannot start.
+
+    Attributes:
+        url: Where it is, also while it is away.
+    """
+
+    url: str
 
     def __enter__(self) -> Self:
         try:

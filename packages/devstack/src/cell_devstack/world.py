@@ -1,24 +1,29 @@
-"""The local two-cloud world: one cell in "AWS", one in "Azure", from the real zips, and the edge.
+"""The local two-cloud world: a cell in "AWS", one in "Azure", the edge and the control plane.
 
-The handlers, SDKs, zips and the router are the real ones, the clouds are stand-ins on 127.0.0.1.
+Handlers, SDKs, zips, router and control plane are the real ones, the clouds are stand-ins here.
 Everything that is started is ended by its own process id. Refuses to reach beyond this machine.
 """
 
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Literal, Protocol, Self
 
+from cell_control.server.roles import Role
+from cell_core.ports import ChangeReader
 from cell_core.wire.registry import CellRecord
 from cell_devstack.cell_client import CellClient
 from cell_devstack.cosmos import LOCAL_KEY
 from cell_devstack.cosmos_process import CosmosStandIn, create_container
+from cell_devstack.doorbells import Doorbells, cosmos_reader, dynamo_reader
 from cell_devstack.dynamodb import DynamoStandIn, create_table
 from cell_devstack.fault_proxy import FaultProxy
 from cell_devstack.functions_host import FunctionsHost
 from cell_devstack.lambda_host import LambdaHost
 from cell_devstack.lambda_instance import FunctionSettings
+from cell_devstack.local_control import ControlSettings, LocalControl
 from cell_devstack.local_keys import LocalKeys
 from cell_devstack.local_registry import LocalRegistry
 from cell_devstack.local_router import LocalRouter, RouterSettings
@@ -96,7 +101,7 @@ class LocalCell:
 
 
 class World:
-    """Both cells and the edge router; a context manager that starts and ends all of it.
+    """Both cells, the edge and the control plane; a context manager that starts and ends them.
 
     Args:
         zips: What to run.
@@ -104,10 +109,13 @@ class World:
         instances: Lambda executions at a time.
         partitions: Physical partitions of the Cosmos account.
         router: What the edge router is started with.
+        control: What the control plane is started with; without it there is none, and `registry`
+            tells the router by hand where tenants are.
     """
 
     router: LocalRouter
     registry: LocalRegistry
+    control: LocalControl
 
     def __init__(
         self,
@@ -117,6 +125,7 @@ class World:
         instances: int = 2,
         partitions: int = 1,
         router: RouterSettings | None = None,
+        control: ControlSettings | None = None,
     ) -> None:
         self.keys = LocalKeys()
         self.cells: dict[str, LocalCell] = {}
@@ -124,7 +133,8 @@ class World:
         self._folder = folder
         self._instances = instances
         self._partitions = partitions
-        self._router_settings = router
+        self._router_settings = router or RouterSettings()
+        self._control_settings = control
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -133,7 +143,10 @@ class World:
                 self._stack.enter_context(tempfile.TemporaryDirectory(prefix="world-"))
             )
             self.cells = {AWS: self._aws(folder), AZURE: self._azure(folder)}
-            self._start_router(folder / "router")
+            if self._control_settings is None:
+                self._start_by_hand(folder / "router")
+            else:
+                self._start_controlled(folder, self._control_settings)
         except BaseException:
             self.close()
             raise
@@ -157,7 +170,31 @@ class World:
         self.registry.assign(tenant, cell.ordinal, stripes=stripes)
         return cell.ordinal
 
-    def _start_router(self, folder: Path) -> None:
+    def _start_controlled(self, folder: Path, settings: ControlSettings) -> None:
+        self.control = LocalControl(folder / "control", self.keys.control_jwk, settings)
+        self._stack.enter_context(self.control)
+        for cell in self.cells.values():
+            self.control.declare(cell.record)
+        fed = replace(
+            self._router_settings,
+            source=f"{self.control.url}/v1/registry",
+            credential_file=str(self.control.token_path(Role.EDGE)),
+            registry_keys=self.control.registry_keys,
+        )
+        self.router = LocalRouter(folder / "router", self.keys.edge_jwk, fed)
+        self._stack.enter_context(self.router)
+        self._stack.enter_context(Doorbells(self._readers(), self.control.ring))
+
+    def _readers(self) -> list[Callable[[], ChangeReader]]:
+        aws, azure = (self.cells[cell].database.url for cell in (AWS, AZURE))
+        return [
+            lambda: dynamo_reader(
+                dynamo_client(aws), _TABLE, dynamo_client(aws, "dynamodbstreams")
+            ),
+            lambda: cosmos_reader(azure, _DATABASE, _CONTAINER),
+        ]
+
+    def _start_by_hand(self, folder: Path) -> None:
         self.router = LocalRouter(folder, self.keys.edge_jwk, self._router_settings)
         self.registry = LocalRegistry(self.router)
         self.registry.describe(*(cell.record for cell in self.cells.values()))
@@ -227,12 +264,12 @@ class World:
         )
 
 
-def dynamo_client(url: str) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
+def dynamo_client(url: str, service: Literal["dynamodb", "dynamodbstreams"] = "dynamodb") -> Any:  # noqa: ANN401 - boto3's clients are made at run time
     """Return a client of the DynamoDB stand-in at `url`, with credentials that open nothing."""
     import boto3  # noqa: PLC0415 - 200 ms that a world without AWS need not pay
 
     return boto3.client(
-        "dynamodb",
+        service,
         endpoint_url=url,
         region_name=REGION,
         aws_access_key_id="local",
