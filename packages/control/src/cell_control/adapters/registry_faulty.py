@@ -68,7 +68,7 @@ class FaultyRegistry:
         return self._read("count", lambda: self._inner.count(kind, tag=tag))
 
     def commit(self, writes: Sequence[Write]) -> int:
-        """See `Registry.commit`; a conflict that is found is told, whatever is planned for after."""
+        """See `Registry.commit`; a conflict is told, whatever is planned for after it."""
         fault = self._plan("commit")
         if fault is Fault.REFUSED:
             raise RegistryUnavailable("commit: planned")
@@ -135,7 +135,7 @@ class ChancePlan:
         self._outage_calls = outage_calls
         self._refuse_next = 0
 
-    def __call__(self, what: str) -> Fault:
+    def __call__(self, _what: str) -> Fault:
         """Return the fault of the next call; it does not matter of which."""
         if self._refuse_next:
             self._refuse_next -= 1

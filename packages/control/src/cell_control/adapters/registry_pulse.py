@@ -44,8 +44,9 @@ class Pulse:
 
         `look` returns the registry's rev; what it raises is raised.
         """
-        self.note(look())
         until_s = self._now_s() + timeout_s
+        if not self._is_closed:
+            self.note(look())
         while True:
             rev, left_s = self._sleep(after, until_s)
             if rev > after or left_s <= 0:

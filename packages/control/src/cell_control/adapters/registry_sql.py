@@ -67,6 +67,7 @@ class SqlRegistry:
         self._pulse = Pulse(now_s)
         self._opening = threading.Lock()
         self._is_ready = False
+        self._is_closed = False
 
     def rev(self) -> int:
         """See `Registry.rev`."""
@@ -109,9 +110,10 @@ class SqlRegistry:
         return self._pulse.wait(after, timeout_s, self.rev)
 
     def close(self) -> None:
-        """See `Registry.close`."""
+        """See `Registry.close`; what is under way lets go when it ends."""
+        self._is_closed = True
         self._pulse.close()
-        self._database.writing.dispose()
+        self._database.writing.pool.dispose()
 
     def forget_tombstones(self, up_to: int) -> int:
         """Forget tombstones whose rev is at most `up_to`, and return how many were forgotten.
@@ -181,6 +183,9 @@ class SqlRegistry:
             except SQLAlchemyError as error:
                 if attempt == attempts_max or not self._may_repeat(error):
                     raise RegistryUnavailable(f"{what}: {self._code(error)}") from None
+            finally:
+                if self._is_closed:
+                    self._database.writing.pool.dispose()
             self._pause_s(PAUSE_S * 2 ** (attempt - 1))
             attempt += 1
 
