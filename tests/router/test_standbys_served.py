@@ -140,12 +140,21 @@ def _route(tenant: str) -> Route:
     ],
 )
 def test_who_has_a_write_is_counted_and_logged(tenant: str, sent: bytes, kind: str, *, rides: bool):
-    headers = {b"x-cell-ack": sent} if sent else {}
+    headers = {b"x-tenant-epoch": b"17", b"x-tenant-seq": b"7"}
+    if sent:
+        headers[b"x-cell-ack"] = sent
 
     assert seen_by_observer(tenant, headers, rides=rides) == ({kind: 1}, kind)
 
 
 @pytest.mark.parametrize("rides", [True, False])
 def test_nothing_is_counted_for_a_home_that_acknowledges_alone(*, rides: bool):
-    assert seen_by_observer("T-100", {}, rides=rides) == ({}, "")
-    assert seen_by_observer("T-900", {}, rides=rides, status=422) == ({}, "")
+    headers = {b"x-tenant-epoch": b"17", b"x-tenant-seq": b"7"}
+
+    assert seen_by_observer("T-100", headers, rides=rides) == ({}, "")
+
+
+@pytest.mark.parametrize("rides", [True, False])
+def test_nothing_is_counted_for_what_was_not_written(*, rides: bool):
+    assert seen_by_observer("T-900", {}, rides=rides, status=400) == ({}, "")
+    assert seen_by_observer("T-900", {}, rides=rides) == ({}, "")  # A bundle of such.

@@ -117,9 +117,8 @@ class _Settled(msgspec.Struct, gc=False):
 
 _read_bundled: Final = msgspec.json.Decoder(_Bundled).decode
 _read_settled: Final = msgspec.json.Decoder(_Settled).decode
-_FENCE: Final[tuple[bytes, ...]] = (
-    b"x-tenant-epoch", b"x-tenant-seq", b"x-tenant-chain", b"x-cell-ack",
-)  # fmt: skip
+_FENCE: Final[tuple[bytes, ...]] = (b"x-tenant-epoch", b"x-tenant-seq", b"x-tenant-chain")
+_ACK: Final = b"x-cell-ack"
 
 
 def split(outcome: CellAnswer | Failure, count: int) -> list[CellAnswer | Failure]:
@@ -154,9 +153,13 @@ def _own(answer: CellAnswer, result: _Result) -> CellAnswer:
     body = bytes(result.body)
     headers = {name: answer.headers[name] for name in _FENCE if name in answer.headers}
     headers[b"cache-control"] = b"no-store"
+    ack = answer.ack
+    seq = _read_settled(body).position.seq if ack or result.status == 200 else -1
+    if ack and seq >= 0:
+        headers[_ACK] = ack  # What has no position is in no journal, and nobody's to hold.
     if result.status == 200:
         headers[b"content-type"] = b"application/json"
-        headers[b"etag"] = b'"%d"' % _read_settled(body).position.seq
+        headers[b"etag"] = b'"%d"' % seq
     else:
         headers[b"content-type"] = b"application/problem+json"
         if result.status in (429, 503):

@@ -78,8 +78,8 @@ def ack_of(call: Call, route: Route, answer: CellAnswer) -> str:
         return ""
     if answer.ack:
         return STANDBY if answer.ack == b"standby" else LOCAL
-    if answer.status >= 400:
-        return ""  # Nothing was written.
+    if answer.status >= 400 or not answer.position[1]:
+        return ""  # Nothing was written: nothing that was asked could be read.
     return LOCAL if route.standby.cell is None else UNSAID
 
 
