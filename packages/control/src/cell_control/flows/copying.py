@@ -8,7 +8,7 @@ copy done before the destination was counted: see `proving`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cell_control.domain.records import StripeCopy, Tenant
@@ -20,12 +20,24 @@ from cell_control.flows.replicate import check_home, value_of
 from cell_core.domain.documents import Document
 from cell_core.domain.limits import IMPORT_DOCUMENTS_MAX
 
-IN_FLIGHT: Final = 4
-"""Imports of one stripe at a time. Each also writes the fence, so more of them only collide."""
 
-PAGE_DOCUMENTS: Final = IN_FLIGHT * IMPORT_DOCUMENTS_MAX
-STEP_PAGES: Final = 8
-"""Pages of one step: what a crash costs at most, and how long a claim must hold."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How much a step does, and how much of it at a time.
+
+    Attributes:
+        pages: Of one step: what a crash costs at most, and how long a claim must hold.
+        in_flight: Imports of one stripe at a time; each also writes the fence, so more of them
+            only collide.
+        documents: Of one import.
+    """
+
+    pages: int = 8
+    in_flight: int = 4
+    documents: int = IMPORT_DOCUMENTS_MAX
+
+
+LOAD: Final = Load()
 
 
 class Incomplete(NotDone):
@@ -37,12 +49,12 @@ class Incomplete(NotDone):
 
 
 def copy_step(
-    tenant: Tenant, stripe: int, copy: StripeCopy, *, pages: int = STEP_PAGES
+    tenant: Tenant, stripe: int, copy: StripeCopy, *, load: Load = LOAD
 ) -> Flow[StripeCopy]:
     """Do the next part of the copy of one stripe to the move's destination; return how far it is.
 
-    At most `pages` pages. If a cell fails after some of them, it returns how far it came; the next
-    step meets the failure first.
+    If a cell fails after some of the step's pages, it returns how far it came; the next step meets
+    the failure first.
 
     Raises:
         Diverged: The destination holds another journal; nothing was overwritten.
@@ -61,13 +73,13 @@ def copy_step(
     )
     match copy.phase:
         case "entities":
-            return (yield from _forwards(way, copy, entities, "idempotency", pages))
+            return (yield from _forwards(way, copy, entities, "idempotency", load))
         case "idempotency":
-            return (yield from _forwards(way, copy, idempotency, "journal", pages))
+            return (yield from _forwards(way, copy, idempotency, "journal", load))
         case "journal":
-            return (yield from _backwards(way, copy, pages))
+            return (yield from _backwards(way, copy, load))
         case "proof":
-            return (yield from prove_step(way, copy, pages))
+            return (yield from prove_step(way, copy, load.pages))
         case _:
             return copy
 
@@ -77,21 +89,22 @@ def _forwards(
     copy: StripeCopy,
     export: Callable[..., Call[Exported]],
     then: Any,  # noqa: ANN401 - a phase; literals are lost in a parameter
-    pages: int,
+    load: Load,
 ) -> Flow[StripeCopy]:
     """Copy pages in the order of their keys; the next one is read while one is written."""
+    limit = load.in_flight * load.documents
 
     def read(after: str) -> Call[Exported]:
-        return export(way.source, way.tenant, way.stripe, after=after, limit=PAGE_DOCUMENTS)
+        return export(way.source, way.tenant, way.stripe, after=after, limit=limit)
 
     page = yield from do(read(copy.after))
-    for left in reversed(range(pages)):
+    for left in reversed(range(load.pages)):
         check_home(way.source, page.fence, way.epoch)
         ahead = [read(page.after)] if page.after and left else []
         try:
-            following = yield from _write(way, page.documents, ahead)
+            following = yield from _write(way, page.documents, ahead, load)
         except NotDone as no:
-            if isinstance(no, Diverged) or left == pages - 1:
+            if isinstance(no, Diverged) or left == load.pages - 1:
                 raise
             return copy
         if not page.after:
@@ -102,23 +115,23 @@ def _forwards(
     return copy
 
 
-def _backwards(way: Way, copy: StripeCopy, pages: int) -> Flow[StripeCopy]:
+def _backwards(way: Way, copy: StripeCopy, load: Load) -> Flow[StripeCopy]:
     """Copy the journal from the first entry that the destination holds back to seq 1.
 
     Where it goes on is read from the destination: an import leaves no hole behind it.
     """
     low = yield from reach(way)
-    page = (yield from do(_older(way, low, IMPORT_DOCUMENTS_MAX))) if low > 1 else None
-    imports = pages * IN_FLIGHT
+    page = (yield from do(_older(way, low, load.documents))) if low > 1 else None
+    imports = load.pages * load.in_flight
     for left in reversed(range(imports)):
         if page is None:
             break
         try:
             part = yield from _whole(way, low, page)
             first = part[0].version
-            wanted = min(IMPORT_DOCUMENTS_MAX, 2 * len(part))
+            wanted = min(load.documents, 2 * len(part))
             ahead = [_older(way, first, wanted)] if first > 1 and left else []
-            page = yield from _write(way, part, ahead)
+            page = yield from _write(way, part, ahead, load)
         except NotDone as no:
             if isinstance(no, Diverged | Incomplete) or left == imports - 1:
                 raise
@@ -152,12 +165,12 @@ def _whole(way: Way, low: int, page: Exported) -> Flow[Sequence[Document]]:
 
 
 def _write(
-    way: Way, documents: Sequence[Document], ahead: Sequence[Call[Exported]]
+    way: Way, documents: Sequence[Document], ahead: Sequence[Call[Exported]], load: Load
 ) -> Flow[Exported | None]:
     """Import `documents` in parts, all at once, and read the next page meanwhile; return it."""
     calls: list[Call[Any]] = [
-        take(way.dest, way.tenant, way.stripe, documents[start : start + IMPORT_DOCUMENTS_MAX])
-        for start in range(0, len(documents), IMPORT_DOCUMENTS_MAX)
+        take(way.dest, way.tenant, way.stripe, documents[start : start + load.documents])
+        for start in range(0, len(documents), load.documents)
     ]
     outcomes = yield from together([*calls, *ahead])
     values = [value_of(outcome) for outcome in outcomes]
