@@ -124,18 +124,27 @@ def _catch_up(
     tenant: Tenant, home: Fences, theirs: Mapping[str, View], budget: int
 ) -> Flow[Outcomes]:
     """Carry what each stripe of each follower lacks, all at the same time."""
-    behind = {
-        (cell, stripe): here.seq
-        for cell, view in theirs.items()
-        if not isinstance(view, NotDone) and _is_follower(tenant, view)
-        for stripe, (there, here) in enumerate(zip(home, view, strict=True))
-        if (there.seq, there.chain) != (here.seq, here.chain)
-    }
-    flows = [
-        catch_up(tenant.id, tenant.home, cell, stripe, tenant.epoch, have, budget_entries=budget)
-        for (cell, stripe), have in behind.items()
-    ]
-    return dict(zip(behind, (yield from abreast(flows)), strict=True))
+    outcomes: dict[tuple[str, int], Followed | NotDone] = {}
+    flows: dict[tuple[str, int], Flow[Followed]] = {}
+    for cell, view in theirs.items():
+        if isinstance(view, NotDone) or not _is_follower(tenant, view):
+            continue
+        for stripe, (there, here) in enumerate(zip(home, view, strict=True)):
+            if there.seq != here.seq:
+                flows[cell, stripe] = catch_up(
+                    tenant.id,
+                    tenant.home,
+                    cell,
+                    stripe,
+                    tenant.epoch,
+                    here.seq,
+                    budget_entries=budget,
+                )
+            elif there.chain != here.chain:
+                # No entry will ever be sent that could show it.
+                outcomes[cell, stripe] = Diverged(cell, here.seq)
+    carried = yield from abreast(list(flows.values()))
+    return outcomes | dict(zip(flows, carried, strict=True))
 
 
 def _visit(tenant: Tenant, home: Fences, theirs: Mapping[str, View], outcomes: Outcomes) -> Visit:
