@@ -77,6 +77,7 @@ class Sim:
         cell: Cell,
         *,
         credentials: Any = None,
+        grants: Any = None,
         **limits: Any,
     ) -> None:
         self.m = modules
@@ -93,7 +94,7 @@ class Sim:
         self.edge = modules.edge.Edge(
             registry=modules.registry.Registry(store),
             credentials=Everybody() if credentials is None else credentials,
-            grants=Lines(),
+            grants=Lines() if grants is None else grants,
             limits=modules.limits.Limits(**limits),
             generator=random.Random(1),
             new_command_id=lambda: f"minted-{next(self._ids)}",
