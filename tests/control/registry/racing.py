@@ -1,13 +1,13 @@
 """What a registry promises to many at once: one winner, no gap, no torn commit."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from cell_control.domain.records import KINDS
-from cell_control.ports import Key, Record, Registry, RegistryConflict
+from cell_control.ports import Key, Record, Registry, RegistryConflict, Write
 from tests.contract.contract import Contract
 from tests.control.registry.samples import (
     FullRegistry,
@@ -74,15 +74,19 @@ class RacePromises(OnOneBackend, Contract):
     def test_a_reader_never_sees_half_a_commit(self, racing: list[FullRegistry]) -> None:
         racing[0].commit([put(key.key, body="0", kind="usage") for key in _PAIR])
 
-        def work(registry: Registry, n: int) -> list[int]:
-            if n == 0:
-                for step in range(30):
-                    pair = [found(registry, key.key, "usage") for key in _PAIR]
-                    registry.commit([put(r.key, r.rev, str(step), kind="usage") for r in pair if r])
-                return []
-            return [_difference(registry) for _ in range(30)]
+        is_over = threading.Event()
+
+        def work(registry: Registry, n: int) -> Iterable[int]:
+            if n:
+                return _differences(registry, is_over)
+            for step in range(1, 21):
+                pair = [found(registry, key.key, "usage") for key in _PAIR]
+                registry.commit([put(r.key, r.rev, str(step), kind="usage") for r in pair if r])
+            is_over.set()
+            return []
 
         assert set(_at_once(racing, 4, work)) == {0}
+        assert found(racing[0], "left", "usage").body == "20"
 
     def test_a_deletion_and_a_change_do_not_both_win(self, racing: list[FullRegistry]) -> None:
         for n in range(8):
@@ -95,12 +99,12 @@ class RacePromises(OnOneBackend, Contract):
 
 
 def _at_once(
-    registries: list[FullRegistry], threads: int, work: Callable[[Registry, int], list[int]]
+    registries: list[FullRegistry], threads: int, work: Callable[[Registry, int], Iterable[int]]
 ) -> list[int]:
     """Return all that `work` returned, run in so many threads from one moment on."""
     start = threading.Barrier(threads, timeout=30)
 
-    def started(n: int) -> list[int]:
+    def started(n: int) -> Iterable[int]:
         start.wait()
         return work(registries[n % len(registries)], n)
 
@@ -123,7 +127,7 @@ def _creates(registry: Registry, n: int) -> list[int]:
     return _tries(registry, put("count", body=str(n)))
 
 
-def _tries(registry: Registry, write) -> list[int]:
+def _tries(registry: Registry, write: Write) -> list[int]:
     try:
         return [registry.commit([write])]
     except RegistryConflict:
@@ -149,8 +153,12 @@ def _followed(registry: Registry, total: int) -> bool:
     return revs(seen) == list(range(1, total + 1))
 
 
-def _difference(registry: Registry) -> int:
-    left, right = registry.get(_PAIR)
-    assert left is not None
-    assert right is not None
-    return int(left.body) - int(right.body)
+def _differences(registry: Registry, is_over: threading.Event) -> set[int]:
+    """Return by how much both records of the pair ever differed, seen until `is_over`."""
+    seen: set[int] = set()
+    while not is_over.is_set():
+        left, right = registry.get(_PAIR)
+        assert left is not None
+        assert right is not None
+        seen.add(int(left.body) - int(right.body))
+    return seen

@@ -152,3 +152,17 @@ class WritePromises(OnOneBackend, Contract):
         taken = [writer.commit([put(f"T-{n}")]) for n, writer in enumerate([one, other] * 3)]
 
         assert taken == [1, 2, 3, 4, 5, 6]
+
+    def test_what_was_committed_outlives_the_registry_it_went_through(
+        self, open_registry: OpenRegistry
+    ) -> None:
+        first = open_registry()
+        first.commit([put("a", body='"kept"', tag="open"), put("b")])
+        first.commit([delete("b", 2)])
+        first.close()
+
+        second = open_registry()
+
+        assert (second.rev(), found(second, "a").body) == (3, '"kept"')
+        assert keys(tenants(second, after=2).records) == ["b"]
+        assert second.commit([put("a", 1)]) == 4

@@ -1,6 +1,6 @@
-"""The format of a registry's backup: two lines, frames of compressed JSON, and how it all ends.
+"""The format of a registry's backup: two lines, frames of compressed JSON, and two lines more.
 
-An empty frame is the last, and behind it is a line with the SHA-256 of all before. Refuses a file
+An empty frame ends the frames; the very last line is the SHA-256 of all before it. Refuses a file
 that was cut or altered by accident; it is not signed.
 """
 
@@ -69,8 +69,8 @@ class BackupWriter:
     def end(self, rev: int) -> Backup:
         """Write the end of a backup that shows the registry at `rev`."""
         self._write_frame(b"")
-        digest = self._hash.hexdigest()
-        self._write_line({"records": self.written, "rev": rev, "sha256": digest})
+        self._write_line({"records": self.written, "rev": rev})
+        self._write(f"{self._hash.hexdigest()}\n".encode())
         return Backup(began=self._began, rev=rev, records=self.written)
 
     def _write_frame(self, raw: bytes) -> None:
@@ -109,10 +109,12 @@ class BackupReader:
             for record in _records(raw):
                 records += 1
                 yield record
-        digest = self._hash.hexdigest()
         end = self._line()
-        if end.get("sha256") != digest or _count(end, "records") != records or self._file.read(1):
+        digest = f"{self._hash.hexdigest()}\n".encode()
+        if self._take(len(digest)) != digest or self._file.read(1):
             raise BackupBroken("it was altered")
+        if _count(end, "records") != records:
+            raise BackupBroken("it does not hold what it says")
         self.backup = Backup(began=self.began, rev=_count(end, "rev"), records=records)
 
     def _frame(self) -> bytes:

@@ -19,7 +19,6 @@ from sqlalchemy.pool import QueuePool
 from cell_control.adapters.registry_sql_schema import SqlDatabase
 
 BUSY_S: Final = 5.0
-"""How long a commit waits for those of other processes, and for those of this one."""
 
 POOL_SIZE: Final = 8
 SQLITE_MIN: Final = (3, 35)
@@ -33,8 +32,10 @@ _PRAGMAS: Final = (
 )
 
 
-def open_sqlite(path: str) -> SqlDatabase:
+def open_sqlite(path: str, *, busy_s: float = BUSY_S) -> SqlDatabase:
     """Return the database in the file at `path`, made at its first use; its folder must exist.
+
+    A commit waits at most `busy_s` for those of other processes, and for those of this one.
 
     Raises:
         ValueError: The SQLite of this Python is too old.
@@ -43,11 +44,11 @@ def open_sqlite(path: str) -> SqlDatabase:
         raise ValueError(f"SQLite {sqlite3.sqlite_version} is too old")
     engine = sa.create_engine(
         "sqlite://",
-        creator=lambda: _connect(path),
+        creator=lambda: _connect(path, busy_s),
         poolclass=QueuePool,
         pool_size=POOL_SIZE,
         max_overflow=0,
-        pool_timeout=BUSY_S,
+        pool_timeout=busy_s,
         hide_parameters=True,
     )
     sa.event.listen(engine, "begin", _begin)
@@ -56,7 +57,7 @@ def open_sqlite(path: str) -> SqlDatabase:
     @contextmanager
     def turn() -> Iterator[None]:
         # SQLite lets those who wait poll; threads of one process queue here instead.
-        if not writer.acquire(timeout=BUSY_S):
+        if not writer.acquire(timeout=busy_s):
             raise NoConnectionFree
         try:
             yield
@@ -73,10 +74,10 @@ def open_sqlite(path: str) -> SqlDatabase:
     )
 
 
-def _connect(path: str) -> sqlite3.Connection:
+def _connect(path: str, busy_s: float) -> sqlite3.Connection:
     # Without an isolation level the driver begins nothing by itself: `_begin` does.
     connection = sqlite3.connect(
-        path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+        path, timeout=busy_s, isolation_level=None, check_same_thread=False
     )
     try:
         if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
@@ -100,9 +101,8 @@ def _begin(connection: Connection) -> None:
 
 
 def _has_lost_race(error: DBAPIError) -> bool:
-    # BUSY_SNAPSHOT and BUSY_RECOVERY are told at once; a plain BUSY comes after `BUSY_S`, except
-    # while another process turns a new file to WAL.
-    return _code(error) in ("SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY")
+    # These are told at once; a plain BUSY was waited for already.
+    return _code(error) in ("SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY")
 
 
 def _code(error: DBAPIError) -> str:
