@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+# In every run the same cell runs on memory and Cosmos, both handlers are compared, and the store's
+# own suite runs on this stand-in; 40 s more are for `make test-slow`.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def client() -> "Iterator[DynamoDBClient]":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# The same stores run it on ministack in every run; moto is single-threaded and slow.
+# The store's own suite runs on moto in every run.
 pytestmark = pytest.mark.slow
 
 
