@@ -1,7 +1,8 @@
 """`StandbyLink` over HTTPS: one pooled, bounded request to another cell, sent once.
 
 Follows no redirect, knows no proxy, and speaks plain HTTP in the local world only. The library is
-loaded at the first request that needs it: most cells never send one.
+loaded at the first request that needs it: most cells never send one. Only a peer that sends the
+header fields byte by byte can outlast the time given; it is a cell that showed its certificate.
 """
 
 from functools import cached_property
@@ -53,6 +54,10 @@ class HttpStandbyLink:
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return Response(status=answer.status, headers=headers, body=body)
 
+    def close(self) -> None:
+        """Let go of idle connections; the link stays usable."""
+        self._pools.clear()
+
     def _open(self, base_url: str, request: Request, timeout_ms: int) -> "urllib3.BaseHTTPResponse":
         from urllib3 import Timeout  # noqa: PLC0415 - see the module's docstring
 
@@ -71,10 +76,11 @@ class HttpStandbyLink:
     def _read(self, answer: "urllib3.BaseHTTPResponse", until_ms: int) -> bytes:
         pieces: list[bytes] = []
         room = ANSWER_BYTES_MAX
-        for piece in answer.stream(_PIECE_BYTES, decode_content=False):
+        # What has arrived, and no waiting for a whole piece: a peer that sends a byte now and then
+        # keeps each single wait within its time.
+        while piece := answer.read1(_PIECE_BYTES, decode_content=False):
             pieces.append(piece)
             room -= len(piece)
-            # A peer that sends a byte now and then would keep each single read within its time.
             if room < 0 or self._clock.now_ms() > until_ms:
                 raise _unknown("too_large" if room < 0 else "too_slow")
         return b"".join(pieces)

@@ -38,7 +38,7 @@ _REST = r"(:[0-9]{1,5})?(/[A-Za-z0-9._~-]{1,64}){0,4}/?"
 # The last label of a name is no number, so that no address passes for one.
 _URL = re.compile(rf"https://([a-z0-9-]{{1,63}}\.){{1,20}}[a-z][a-z0-9-]{{0,62}}{_REST}")
 _LOCAL_URL = re.compile(rf"https?://[a-z0-9.-]{{1,253}}{_REST}")
-_WAITING: Final = frozenset({"contention", "throttled", "outcome_unknown"})
+_WAITING: Final = ("contention", "throttled", "outcome_unknown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
