@@ -64,7 +64,8 @@ def _dark(case: Case) -> str:
 def _why_late(case: Case) -> str:
     if _dark(case):
         return f"{_dark(case)} does not answer"
-    return f"not done within {case.limits.cutover_ms} ms"
+    late = f"not done within {case.limits.cutover_ms} ms"
+    return f"{late}; {case.facts.failure}" if case.facts.failure else late
 
 
 def _is_lost(case: Case) -> bool:

@@ -44,6 +44,7 @@ class Facts:
         aborted: An operator does not want the move any more.
         hopeless: Why the move is given up for good, as told to the operator; empty if it is not.
         failures: Calls that failed in a row.
+        failure: What the last of them was.
         gone: Cells that were seen to hold nothing of the tenant any more, not even a part.
         verified: Digests were equal at a common position in this attempt.
         predicted_ms: How long the freeze would be; None if that is not known.
@@ -54,6 +55,7 @@ class Facts:
     aborted: bool = False
     hopeless: str = ""
     failures: int = 0
+    failure: str = ""
     gone: frozenset[str] = frozenset()
     verified: bool = False
     predicted_ms: int | None = None
