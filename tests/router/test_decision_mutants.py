@@ -191,7 +191,14 @@ def test_without_a_fault_nothing_is_found():
     assert problem(Modules()) == ""
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+# Each takes up to 2 s: every fourth is planted in each run, all of them in the slow one.
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if place % 4 else [])
+        for place, name in enumerate(MUTANTS)
+    ],
+)
 def test_a_planted_fault_is_noticed(name: str):
     mutated = Modules(*MUTANTS[name])
 
