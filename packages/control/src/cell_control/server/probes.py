@@ -1,0 +1,105 @@
+"""Runs parity probes: when an operator asks, and again and again for every cell that is there.
+
+A probe is synchronous; it runs in a thread of its own and sends through the loop's connections.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from cell_control.domain.records import Cell, Lifecycle, Probe
+from cell_control.errors import NotFound, Unavailable
+from cell_control.server.cell_addresses import CellUnreachable
+from cell_control.server.cell_link import CellLink
+from cell_control.server.machine import Machine
+from cell_control.server.registry_threads import RegistryThreads
+from cell_control.server.rounds import Job
+from cell_control.service.cells import Cells
+from cell_control.service.parity_probe import CellUnreachable as NoAnswerFromCell
+from cell_control.service.parity_probe import ParityProbe, Send, Sign
+from cell_core.wire.grants import GrantSigner
+
+THREADS_MAX: Final = 4
+WAITING_MAX: Final = 16
+BY: Final = "parity-probe"
+
+
+class Probes:
+    """Probes of live cells."""
+
+    def __init__(
+        self, link: CellLink, grants: GrantSigner, machine: Machine, *, contract: str
+    ) -> None:
+        self._link = link
+        self._grants = grants
+        self._machine = machine
+        self._contract = contract
+        self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="probe")
+        self._waiting = 0
+
+    async def run(self, cell: Cell) -> Probe:
+        """Return what the corpus finds at `cell`.
+
+        Raises:
+            Unavailable: `overloaded`: too many probes wait.
+        """
+        if self._waiting >= WAITING_MAX:
+            raise Unavailable("overloaded")
+        self._waiting += 1
+        loop = asyncio.get_running_loop()
+        probe = ParityProbe(
+            cell,
+            contract=self._contract,
+            send=self._sender(cell, loop),
+            sign=self._signer(cell),
+            clock=self._machine.clock,
+        )
+        try:
+            return await loop.run_in_executor(self._pool, probe.run, self._machine.new_id())
+        finally:
+            self._waiting -= 1
+
+    def job(self, cells: Cells, threads: RegistryThreads, every_s: float) -> Job:
+        """Return what probes a cell, keeps what is found, and says when to do so again."""
+
+        async def probe(name: str) -> int | None:
+            try:
+                found = (await threads.call(cells.show, name)).cell
+            except NotFound:
+                return None
+            if found.lifecycle is Lifecycle.RETIRED:
+                return None
+            await threads.call(cells.probed, name, await self.run(found), by=BY)
+            return round(every_s * 1000)
+
+        return probe
+
+    def close(self) -> None:
+        """Begin no more probes."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _sender(self, cell: Cell, loop: asyncio.AbstractEventLoop) -> Send:
+        def send(
+            method: str, path: str, headers: Mapping[str, str], body: bytes
+        ) -> tuple[int, Mapping[str, str], bytes]:
+            sending = self._link.send(cell, method, path, headers, body)
+            try:
+                return asyncio.run_coroutine_threadsafe(sending, loop).result()
+            except CellUnreachable as error:
+                raise NoAnswerFromCell(error.reason) from None
+
+        return send
+
+    def _signer(self, cell: Cell) -> Sign:
+        def sign(tenant: str, epoch: int, scope: str) -> str:
+            return self._grants.sign(
+                audience=cell.id,
+                tenant=tenant,
+                epoch=epoch,
+                scope=scope,
+                now_s=self._machine.wall_s(),
+                grant_id=self._machine.new_id(),
+            )
+
+        return sign
