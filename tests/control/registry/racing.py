@@ -79,14 +79,14 @@ class RacePromises(OnOneBackend, Contract):
         def work(registry: Registry, n: int) -> Iterable[int]:
             if n:
                 return _differences(registry, is_over)
-            for step in range(1, 21):
+            for step in range(1, 11):
                 pair = [found(registry, key.key, "usage") for key in _PAIR]
                 registry.commit([put(r.key, r.rev, str(step), kind="usage") for r in pair if r])
             is_over.set()
             return []
 
         assert set(_at_once(racing, 4, work)) == {0}
-        assert found(racing[0], "left", "usage").body == "20"
+        assert found(racing[0], "left", "usage").body == "10"
 
     def test_a_deletion_and_a_change_do_not_both_win(self, racing: list[FullRegistry]) -> None:
         for n in range(8):

@@ -98,7 +98,7 @@ def test_a_restored_registry_goes_on_ahead_and_knows_no_past(
     assert restore_registry(restored, path, rev_at_least=at_least) == rev
 
     assert restored.rev() == rev
-    for after in (1, filled.rev(), rev + 1):
+    for after in (0, filled.rev(), rev + 1):
         with pytest.raises(ChangesGone):
             tenants(restored, after)
     assert restored.commit([put("new")]) == rev + 1

@@ -57,12 +57,10 @@ def require_limit(limit: int) -> None:
 def require_remembered(after: int, *, rev: int, forgotten: int) -> None:
     """Require that every change behind `after` is known to a registry at `rev`.
 
-    Whoever stands at 0 holds nothing that a forgotten tombstone could have removed.
-
     Raises:
         ChangesGone: It is above `rev`, or a tombstone behind it, up to `forgotten`, is gone.
     """
-    if after > rev or 0 < after < forgotten:
+    if not forgotten <= after <= rev:
         raise ChangesGone(rev)
 
 
