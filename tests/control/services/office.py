@@ -11,6 +11,7 @@ from cell_control.domain.evacuation import reasons_against_begin
 from cell_control.domain.placement import recount
 from cell_control.domain.records import (
     Audit,
+    Base,
     Capacity,
     Lifecycle,
     Move,
@@ -132,7 +133,9 @@ class Office:
 def _arrived(tenant: Tenant, move: Move) -> Tenant:
     if move.kind == "standby":
         return replace(tenant, standby=move.dest)
-    return replace(tenant, home=move.dest, standby=tenant.home, epoch=tenant.epoch + 16)
+    base = Base(mode="planned", source=tenant.home, source_epoch=tenant.epoch)
+    epoch = tenant.epoch + 16
+    return replace(tenant, home=move.dest, standby=tenant.home, epoch=epoch, base=base)
 
 
 def spec_of(ordinal: int, tenants: int = 100, **fields: Any) -> CellSpec:
