@@ -27,7 +27,7 @@ CHAIN = "ab" * 32
         "https://cell.example",
         "https://a1-b2.lambda-url.eu-west-1.on.aws/",
         "https://cell.azurewebsites.net/api",
-        "https://cell.example:8443/live/api",
+        "https://Cell.Example:8443/live/api",
     ],
 )
 def test_a_cell_is_at_a_name_over_https(url: str) -> None:
@@ -35,7 +35,9 @@ def test_a_cell_is_at_a_name_over_https(url: str) -> None:
     assert is_cell_url(url, local=True)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:7072/api", "http://localhost:8080"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:7072/api", "http://localhost:8080", "http://[::1]:80"]
+)
 def test_plain_http_and_addresses_are_for_the_local_world(url: str) -> None:
     assert is_cell_url(url, local=True)
     assert not is_cell_url(url, local=False)
@@ -52,14 +54,15 @@ def test_plain_http_and_addresses_are_for_the_local_world(url: str) -> None:
         "https://cell.example?x=1",
         "https://cell.example#x",
         "https://cell.example/a?b",
-        "https://cell.example/../admin/%2e",
+        "https://cell.example/a/../b",
+        "https://cell.example/%2e%2e/b",
         "https://cell.example//x",
         "https://cell.example:123456",
         "https://cell.example\n",
         "https://cell.example /",
         "https://céll.example",
-        "https://[::1]/",
         "https://" + "a." * 200 + "example",
+        "https://cell.example" + "/a" * 9,
         "//cell.example",
         "cell.example",
     ],

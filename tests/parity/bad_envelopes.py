@@ -14,6 +14,7 @@ from tests.parity.bad_samples import (
     TENANT,
     send,
 )
+from tests.parity.canned_link import asking
 from tests.parity.steps import Step, post
 
 _ANYTHING = {"value", "patch"}
@@ -184,6 +185,35 @@ def headers() -> Iterator[Step]:
         yield _with("x-tenant-id", text, "grant_tenant", 403)
     for text in ("", "16", "18", "017", "+17", "17.0", " 17", "0x11", SECRET, "17,17"):
         yield _with("x-tenant-epoch", text, "grant_tenant", 403)
+    yield from _standbys()
+
+
+def _standbys() -> Iterator[Step]:
+    """Yield good envelopes that name a standby wrongly, or by halves."""
+    good = asking("holds")
+    wrong = {
+        "x-cell-standby": (
+            "",
+            "http://standby.example",
+            "https://127.0.0.1",
+            "https://localhost",
+            f"https://{SECRET}@standby.example",
+            f"https://standby.example?{SECRET}",
+            "https://standby.example/a/../b",
+            "https://a.example,https://b.example",
+            "https://" + "a." * 150 + "example",
+        ),
+        "x-cell-standby-grant": ("", SECRET, "a.b", "a.b.c,d.e.f", "a.b.c=", "a." * 1024 + "c"),
+        "x-cell-standby-grant-header": ("", "cookie", "Authorization", SECRET),
+        "x-cell-standby-else": ("", "Refuse", "ignore", SECRET),
+    }
+    for name, texts in wrong.items():
+        for text in texts:
+            headers = {**good, name: text}
+            yield send(f"{name} {text!r:.40}", GOOD_TEXT, headers=headers)
+        headers = {other: text for other, text in good.items() if other != name}
+        yield send(f"without {name}", GOOD_TEXT, headers=headers)
+        yield send(f"only {name}", GOOD_TEXT, headers={name: good[name]})
 
 
 def _with(name: str, text: str, code: str = "invalid_envelope", status: int = 400) -> Step:

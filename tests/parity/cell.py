@@ -23,6 +23,7 @@ from cell_core.service.control import Cell
 from cell_core.wire.grants import GrantSigner, GrantVerifier
 from cell_core.wire.message import Request
 from tests.domains_under_test import DOMAINS
+from tests.parity.canned_link import CannedLink
 from tests.parity.drivers import Answer, Drive
 from tests.parity.steps import CELL, START_MS, Permit, Step, Trouble
 
@@ -146,6 +147,7 @@ class Played:
             clock=self.clock,
             patience=Hasty(),
             new_id=lambda: f"made-{next(ids)}",
+            link=CannedLink(),
         )
         self._driver = drive(self.app)
         self.answers: dict[str, Answer] = {}

@@ -7,6 +7,7 @@ what was written cannot hide behind equal answers.
 from typing import Final
 
 from tests.parity import (
+    corpus_acknowledging,
     corpus_control,
     corpus_envelopes,
     corpus_failures,
@@ -31,6 +32,7 @@ _ALL = (
     *corpus_return.STEPS,
     *corpus_forks.STEPS,
     *corpus_preparing.STEPS,
+    *corpus_acknowledging.STEPS,
 )
 
 TENANTS: Final = (
@@ -45,6 +47,7 @@ TENANTS: Final = (
     corpus_forks.FORK,
     corpus_preparing.TENANT,
     corpus_preparing.FOLLOWER,
+    corpus_acknowledging.TENANT,
 )
 WIDE_STRIPES: Final = 4
 

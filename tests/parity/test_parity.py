@@ -16,7 +16,7 @@ from cell_devstack.dynamodb import DynamoStandIn
 from tests.adapters_azure.wire import local_cosmos
 from tests.contract.dynamo import dynamo_client, new_table
 from tests.domains_under_test import DOMAINS
-from tests.parity import corpus_control
+from tests.parity import corpus_acknowledging, corpus_control
 from tests.parity.cell import Played, differences
 from tests.parity.corpus import CORPUS, LEFT
 from tests.parity.description import Description
@@ -159,6 +159,15 @@ class TestContract:
                 positions += 1
                 assert tag == f'"{body.get("position", body)["seq"]}"', name
         assert positions > 50
+
+    def test_an_answer_says_who_holds_it_where_that_was_asked(self, reference):
+        said = {
+            name: answer.headers["x-cell-ack"]
+            for name, answer in reference.answers.items()
+            if "x-cell-ack" in answer.headers
+        }
+
+        assert said == corpus_acknowledging.ACKNOWLEDGED
 
     def test_no_answer_tells_of_a_bug_what_it_was(self, reference):
         broken = [a for a in reference.answers.values() if a.status == 500]

@@ -32,12 +32,12 @@ from cell_core.wire.message import (
     Response,
 )
 
-URL_MAX: Final = 300
+URL_MAX: Final = 1024
 _NAMES = (STANDBY, STANDBY_GRANT, STANDBY_GRANT_HEADER, STANDBY_ELSE)
-_REST = r"(:[0-9]{1,5})?(/[A-Za-z0-9._~-]{1,64}){0,4}/?"
+_REST = r"(:[0-9]{1,5})?(/[A-Za-z0-9][A-Za-z0-9._~-]{0,63}){0,8}/?"
 # The last label of a name is no number, so that no address passes for one.
-_URL = re.compile(rf"https://([a-z0-9-]{{1,63}}\.){{1,20}}[a-z][a-z0-9-]{{0,62}}{_REST}")
-_LOCAL_URL = re.compile(rf"https?://[a-z0-9.-]{{1,253}}{_REST}")
+_URL = re.compile(rf"https://([A-Za-z0-9-]{{1,63}}\.){{1,20}}[A-Za-z][A-Za-z0-9-]{{0,62}}{_REST}")
+_LOCAL_URL = re.compile(rf"https?://([A-Za-z0-9.-]{{1,253}}|\[[0-9a-f:.]{{2,45}}\]){_REST}")
 _WAITING: Final = ("contention", "throttled", "outcome_unknown")
 
 
