@@ -90,7 +90,7 @@ class TwoCells:
         self.clock = Clock()
         self.patience = Patient(self.clock)
         here, there = MemoryBackend(), MemoryBackend()
-        self.standby_app = self._app(App, AWAY, MemoryCellStore(there), None)
+        self.standby_app = self._app(app, AWAY, MemoryCellStore(there), None)
         self.link = ScriptedLink(self.standby_app)
         self._made = (app, here, self.link if linked else None)
         self.app = self.instance()
