@@ -18,6 +18,7 @@ from cell_control.ports import (
     Key,
     Record,
     RegistryConflict,
+    RegistryUnavailable,
     Write,
 )
 from cell_core.app.application import App
@@ -63,6 +64,7 @@ class Records:
     """The registry's semantics in a dictionary: `Registry` for one thread, and quick to copy."""
 
     def __init__(self) -> None:
+        self.is_down = False
         self._rev = 0
         self._records: dict[tuple[str, str], Record] = {}
 
@@ -80,6 +82,7 @@ class Records:
         return self._rev
 
     def get(self, keys: Sequence[Key]) -> list[Record | None]:
+        self._check()
         found = [self._records.get((key.kind, key.key)) for key in keys]
         return [None if record is None or record.deleted else record for record in found]
 
@@ -92,6 +95,7 @@ class Records:
         after: str = "",
         limit: int,
     ) -> list[Record]:
+        self._check()
         found = [
             record
             for (of, key), record in sorted(self._records.items())
@@ -103,6 +107,7 @@ class Records:
         return len(self.list(kind, tag=tag, limit=10**6))
 
     def commit(self, writes: Sequence[Write]) -> int:
+        self._check()
         assert writes
         assert len({(write.kind, write.key) for write in writes}) == len(writes)
         for write in writes:
@@ -131,6 +136,10 @@ class Records:
 
     def close(self) -> None:
         pass
+
+    def _check(self) -> None:
+        if self.is_down:
+            raise RegistryUnavailable
 
 
 class BenchCell:

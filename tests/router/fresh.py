@@ -14,19 +14,22 @@ NAMES: Final = (
 
 
 class Modules:
-    """Each module as an attribute."""
+    """Each module as an attribute, by the last part of its name."""
+
+    package = "cell_router"
+    names: tuple[str, ...] = NAMES
 
     def __init__(self, mutated: str = "", old: str = "", new: str = "") -> None:
         """Load them; in `mutated` the text `old`, which must stand there once, becomes `new`."""
-        full = {name: f"cell_router.{name}" for name in NAMES}
+        full = {name: f"{self.package}.{name}" for name in self.names}
         kept = {name: importlib.import_module(name) for name in full.values()}
         try:
             for name in full.values():
                 del sys.modules[name]
-            for name in NAMES:
+            for name in self.names:
                 setattr(
                     self,
-                    name,
+                    name.rpartition(".")[2],
                     _load(full[name], kept[full[name]], (old, new) if name == mutated else None),
                 )
         finally:
