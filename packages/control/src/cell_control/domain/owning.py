@@ -99,7 +99,7 @@ def _raise(case: Case) -> Action:
     leaving = before.leaving if before.leaving and before.leaving.cell != home else None
     if leaving is None and old not in ("", standby):
         leaving = Leaving(cell=old, drop_after_ms=case.now_ms + case.limits.keep_ms)
-    raised_to = replace(
+    after = replace(
         before,
         epoch=epoch,
         home=home,
@@ -112,9 +112,10 @@ def _raise(case: Case) -> Action:
         base=Base(mode="recovered", source=before.home, source_epoch=before.epoch),
         since_ms=case.now_ms,
     )
+    after = replace(after, leaving=after.leaving or nameless(case, after))
     arrived = before.move is not None and before.move.dest == home
     return Rewrite(
-        tenant=raised_to,
+        tenant=after,
         begins=True,
         ends="done" if arrived else "failed",
         note=f"the registry was behind its cells, which were at epoch {epoch}",
@@ -154,17 +155,26 @@ def _find_intent(case: Case) -> Action:
     for cell, _ in case.others():
         if _is_ready_in(case, cell):
             return Rewrite(tenant=moved(case, cell), begins=True, ends="failed", note=note)
-    return Rewrite(
-        tenant=replace(
-            raised(case, case.tenant),
-            base=Base(mode="recovered", source=case.tenant.home, source_epoch=case.tenant.epoch),
-            state=State.ACTIVE,
-            move=None,
-        ),
-        begins=True,
-        ends="failed",
-        note=note,
+    source = case.tenant
+    back = replace(
+        raised(case, source),
+        base=Base(mode="recovered", source=source.home, source_epoch=source.epoch),
+        leaving=source.leaving or nameless(case, source),
+        state=State.ACTIVE,
+        move=None,
     )
+    return Rewrite(tenant=back, begins=True, ends="failed", note=note)
+
+
+def nameless(case: Case, tenant: Tenant | None = None) -> Leaving | None:
+    """Return a cell that holds something and that `tenant` does not name, to be rid of.
+
+    One at a time: there is place for one. Only seen where all cells are looked at.
+    """
+    tenant = tenant or case.tenant
+    named = (tenant.home, tenant.standby)
+    found = next((cell for cell, _ in case.others() if cell not in named), None)
+    return Leaving(cell=found, drop_after_ms=0) if found else None
 
 
 def _is_ready_in(case: Case, cell: str) -> bool:

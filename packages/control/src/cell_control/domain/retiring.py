@@ -19,7 +19,7 @@ from cell_control.domain.actions import (
     Seal,
     Wait,
 )
-from cell_control.domain.owning import genesis, raised, wait_for
+from cell_control.domain.owning import genesis, nameless, raised, wait_for
 from cell_control.domain.pace import LOOK_MS
 from cell_control.domain.records import Base, Position, State
 from cell_control.domain.row import Row
@@ -150,6 +150,14 @@ def _drop_leaving(case: Case) -> Action:
     return drop(case, leaving.cell if leaving else "")
 
 
+def _has_remains(case: Case) -> bool:
+    return not case.tenant.settled and case.tenant.leaving is None and bool(nameless(case))
+
+
+def _name_remains(case: Case) -> Action:
+    return Rewrite(tenant=replace(case.tenant, leaving=nameless(case)))
+
+
 def _unseen(case: Case) -> str:
     """Return a cell of the record that was not seen to follow the home; or an empty text."""
     leaving = case.tenant.leaving
@@ -194,6 +202,7 @@ SETTLING: Final = (
         lambda case: not case.tenant.settled and bool(_unseen(case)),
         lambda case: wait_for(case, _unseen(case)),
     ),
+    Row("remains", _ACTIVE, _has_remains, _name_remains),
     Row("settle", _ACTIVE, lambda case: not case.tenant.settled, _settle),
     Row("forget_leaving", _ACTIVE, _is_leaving_gone, forget_leaving),
     Row("drop", _ACTIVE, _is_leaving_due, _drop_leaving),

@@ -160,6 +160,9 @@ def _refusal(cell: str, answer: CellAnswer) -> NotDone:
             return Diverged(cell, int(fields["seq"]))
         case code if code in _BUSY:
             return Busy(cell, code, int(fields.get("retry_after_ms", BUSY_MS)))
+        case code if answer.status == 401:
+            # Keys are being changed, or clocks differ: the next grant may be accepted.
+            return Busy(cell, code, BUSY_MS)
         case code if 400 <= answer.status < 500 and code:
             return Wrong(cell, answer.status, code)
         case _:

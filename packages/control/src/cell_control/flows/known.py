@@ -16,6 +16,7 @@ from cell_control.domain.records import (
     Member,
     Operation,
     OperationStatus,
+    State,
     Tenant,
     Usage,
 )
@@ -214,6 +215,9 @@ class Known:
         operation, why = self.trouble.hopeless
         if why and operation == move.operation:
             return why
+        # While it is cut over the deadline rules, and the next attempt may do better.
+        if self.tenant.state is State.CUTOVER:
+            return ""
         if self.trouble.failures >= limits.failures_max:
             return f"{self.trouble.failures} failures in a row, the last: {self.trouble.failure}"
         return ""

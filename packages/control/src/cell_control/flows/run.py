@@ -22,7 +22,7 @@ from cell_control.domain.pace import CUTOVER_PAUSE_MS, Limits, Part, Timings, pa
 from cell_control.domain.reconcile import Decision, decide
 from cell_control.domain.records import Member, Move, State, Tenant
 from cell_control.flows import performing
-from cell_control.flows.calling import Diverged, NotDone, Wrong
+from cell_control.flows.calling import Busy, Diverged, NotDone, Wrong
 from cell_control.flows.copying import Incomplete
 from cell_control.flows.effects import Flow, Get, Pause
 from cell_control.flows.known import Atlas, Known, Trouble
@@ -290,7 +290,8 @@ class Run:
             yield Pause(CUTOVER_PAUSE_MS)
             return None
         why = str(no) if isinstance(no, NotDone) else type(no).__name__
-        return Stop(at_ms=self._now() + pause_ms(trouble.failures), why=why)
+        wait_ms = max(pause_ms(trouble.failures), no.retry_after_ms if isinstance(no, Busy) else 0)
+        return Stop(at_ms=self._now() + wait_ms, why=why)
 
     def _now(self) -> int:
         return self._known.now_ms()
