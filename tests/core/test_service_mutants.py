@@ -4,10 +4,7 @@ Idempotency, fencing and the journal belong to the service, not to a domain; so 
 Faults that only two writers at once can show are planted in test_interleaver.py.
 """
 
-import sys
-import types
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,9 +16,9 @@ from cell_core.domain.verification import problems_of
 from cell_core.domains.ledger import Ledger
 from cell_core.memory import MemoryBackend, MemoryCellStore
 from cell_core.service import plan as plan_module
-from cell_core.service import process as process_module
 from cell_core.service.control import Cell
 from cell_core.service.positions import Positions
+from tests.core.fresh import Modules
 
 TENANT, PARTITION = "T-1", "T-1/00"
 HERE = Cell(id="here", ordinal=1)
@@ -29,47 +26,47 @@ NOW_MS = 1_700_000_000_000
 
 MUTANTS = {
     "a command that was answered before is decided again": (
-        "plan",
+        "service.plan",
         "if record is not None:",
         "if False:",
     ),
     "a repeated id inside a bundle is decided again": (
-        "plan",
+        "service.plan",
         "if entry.command_id == ask.command_id:",
         "if False:",
     ),
     "another request under the same id gets the first one's answer": (
-        "plan",
+        "service.plan",
         "if print_before != ask.fingerprint:",
         "if False:",
     ),
     "the idempotency record is not written": (
-        "plan",
+        "service.plan",
         "return log_document(entry), idempotency_document(entry)",
         "return (log_document(entry),)",
     ),
     "the digest does not take the old state off": (
-        "plan",
+        "service.plan",
         "digest = add(digest, made.tenant, old=old, new=new)",
         "digest = add(digest, made.tenant, old=None, new=new)",
     ),
     "a second command of a bundle is decided on the state before the first": (
-        "plan",
+        "service.plan",
         "document = made.changed.get(key) or made.documents.get(key)",
         "document = made.documents.get(key)",
     ),
     "the chain does not move on inside a bundle": (
-        "plan",
+        "service.plan",
         "made.fence = replace(made.fence, seq=entry.seq, chain=entry.chain, digest=entry.digest)",
         "made.fence = replace(made.fence, seq=entry.seq, digest=entry.digest)",
     ),
     "expected_version is not compared": (
-        "plan",
+        "service.plan",
         "if ask.expected_version not in (None, made.fence.seq):",
         "if False:",
     ),
     "the epoch of the request is not looked at": (
-        "process",
+        "service.process",
         "fence = self._serving.check(partition, snapshot.fence, epoch)",
         "fence = snapshot.fence",
     ),
@@ -90,11 +87,8 @@ class Service:
     """The service as two modules, one of them perhaps mutated."""
 
     def __init__(self, mutated: str = "", old: str = "", new: str = "") -> None:
-        self.plan = _fresh("plan", plan_module, old, new, applies=mutated == "plan")
-        self.process = _fresh("process", process_module, old, new, applies=mutated == "process")
-        self.process.plan = self.plan.plan  # type: ignore[attr-defined]
-        for name in ("Answered", "Earlier"):
-            setattr(self.process, name, getattr(self.plan, name))
+        made = Modules(mutated, old, new)
+        self.plan, self.process = made.plan, made.process
         self.backend = MemoryBackend()
         self.store = MemoryCellStore(self.backend)
         self.store.commit(
@@ -116,17 +110,6 @@ class Service:
             fingerprint=fingerprint("ledger", "main", [(name, data)]),
             expected_version=expected_version,
         )
-
-
-def _fresh(name: str, module: types.ModuleType, old: str, new: str, *, applies: bool):
-    source = Path(str(module.__file__)).read_text()
-    if applies:
-        assert source.count(old) >= 1, f"the mutant's text is gone: {old}"
-        source = source.replace(old, new)
-    made = types.ModuleType(f"mutant_{name}")
-    sys.modules[made.__name__] = made  # Dataclasses look their module up.
-    exec(compile(source, str(module.__file__), "exec"), made.__dict__)  # noqa: S102 - our own source, one line changed
-    return made
 
 
 def complaints(service: Service) -> Iterator[str]:

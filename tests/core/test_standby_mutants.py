@@ -1,8 +1,7 @@
 """Planted faults in what prepares, wakes and asks a standby; the checks below notice each."""
 
 import json
-import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 
@@ -28,28 +27,13 @@ from tests.contract.cell_samples import (
     patch,
     put,
 )
-from tests.core.mutating import made_anew
+from tests.core.fresh import Modules
 from tests.core.scripted import Scripted
 from tests.core.scripted import after as first
 from tests.core.two_cells import TENANT, TwoCells, after, answer, code, envelope, lost, silent
 
 LATER_EPOCH = RETURNED_EPOCH + 16
 ROLLED_BACK_EPOCH = MOVED_EPOCH + 16
-MODULES = tuple(
-    f"cell_core.{name}"
-    for name in (
-        "domain.transitions",
-        "service.serving",
-        "service.replicate",
-        "service.process",
-        "service.acknowledge",
-        "app.acknowledging",
-        "app.commands",
-        "app.control",
-        "app.application",
-    )
-)
-Parts = Mapping[str, types.ModuleType]
 
 MUTANTS = {
     # ── Preparing and waking ────────────────────────────────────────────────────────────────────
@@ -208,7 +192,7 @@ MUTANTS = {
 class Waking:
     """A standby of a home with two records, driven by the modules under test."""
 
-    def __init__(self, parts: Parts, *, copied: bool = True) -> None:
+    def __init__(self, parts: Modules, *, copied: bool = True) -> None:
         backend = MemoryBackend()
         self.home = LocalCell(MemoryCellStore(), AWAY).provision(TENANT, epoch=MOVED_EPOCH)
         self.home.run(put("a", {"n": 1}), put("b"), epoch=MOVED_EPOCH)
@@ -218,12 +202,8 @@ class Waking:
         self.store = Scripted(MemoryCellStore(backend))
         self._parts = parts
         positions, patience = Positions(self.store), Hasty(Clock())
-        self.replicator = parts["service.replicate"].Replicator(
-            self.store, patience, positions, HOME
-        )
-        self.processor = parts["service.process"].Processor(
-            self.store, Clock(), patience, positions, HOME
-        )
+        self.replicator = parts.replicate.Replicator(self.store, patience, positions, HOME)
+        self.processor = parts.process.Processor(self.store, Clock(), patience, positions, HOME)
 
     def apply(self, bodies, prepare: int = 0, epoch: int = MOVED_EPOCH, **changes) -> str:
         fence = self.home.fence()
@@ -246,7 +226,7 @@ class Waking:
         return [entry.body for entry in self.home.journal()[start:]]
 
 
-def waking(parts: Parts) -> Iterator[str]:
+def waking(parts: Modules) -> Iterator[str]:
     """Yield what is wrong with preparing and waking."""
     here = Waking(parts, copied=False)
     if here.apply(here.entries(), RETURNED_EPOCH, seq=1) != "gap" or here.standby.fence().seq != 2:
@@ -269,7 +249,7 @@ def waking(parts: Parts) -> Iterator[str]:
     yield from _following(parts)
 
 
-def _waking_meets_others(parts: Parts) -> Iterator[str]:
+def _waking_meets_others(parts: Modules) -> Iterator[str]:
     here = Waking(parts)
     here.apply([], RETURNED_EPOCH)
     here.home.one(put("late"), epoch=MOVED_EPOCH)
@@ -287,7 +267,7 @@ def _waking_meets_others(parts: Parts) -> Iterator[str]:
         yield "what a copier wrote before the waking is lost"
 
 
-def _following(parts: Parts) -> Iterator[str]:
+def _following(parts: Modules) -> Iterator[str]:
     here = Waking(parts)
     here.apply([], LATER_EPOCH)
     here.apply(here.entries()[-1:], epoch=ROLLED_BACK_EPOCH)
@@ -300,9 +280,9 @@ def _following(parts: Parts) -> Iterator[str]:
         yield "a home at the standby's own epoch is followed"
 
 
-def replicating(parts: Parts) -> Iterator[str]:
+def replicating(parts: Modules) -> Iterator[str]:
     """Yield what is wrong with the grants of a home that pushes."""
-    cells = TwoCells(app=parts["app.application"].App)
+    cells = TwoCells(app=parts.application.App)
     cells.put("a")
     [entry] = cells.home.journal()
     right = {"epoch": EPOCH, "entries": [entry.body]}
@@ -328,9 +308,9 @@ def replicating(parts: Parts) -> Iterator[str]:
         yield "a home may not append to its standby"
 
 
-def acknowledging(parts: Parts) -> Iterator[str]:
+def acknowledging(parts: Modules) -> Iterator[str]:
     """Yield what is wrong with answers that two cells must hold."""
-    app = parts["app.application"].App
+    app = parts.application.App
     cells = TwoCells(app=app)
     members = [envelope("b1"), envelope("b2", command="delete", data={"id": "none"})]
     for name, response in (
@@ -413,9 +393,7 @@ def _superseded(app: type) -> Iterator[str]:
 
 def complaints(module: str = "", old: str = "", new: str = "") -> list[str]:
     """Return what is wrong; nothing for the services as they are."""
-    changes = {f"cell_core.{module}": (old, new)} if module else {}
-    made = made_anew(MODULES, changes)
-    parts = {name.removeprefix("cell_core."): each for name, each in made.items()}
+    parts = Modules(module, old, new)
     return [*waking(parts), *replicating(parts), *acknowledging(parts)]
 
 
