@@ -146,8 +146,8 @@ def _followed(registry: Registry, total: int) -> bool:
     seen: list[Record] = []
     rev = 0
     while rev < total:
-        rev = registry.wait(rev, 30.0)
-        changes = registry.changes(len(seen), kinds=KINDS, limit=7)
+        registry.wait(rev, 30.0)
+        changes = registry.changes(rev, kinds=KINDS, limit=7)
         seen += changes.records
         rev = changes.rev
     return revs(seen) == list(range(1, total + 1))
