@@ -20,7 +20,7 @@ from cell_control.domain.pace import retry_ms
 from cell_control.domain.records import Leaving, State, StripeCopy, Tenant
 from cell_control.domain.retiring import drop, forget_leaving
 from cell_control.domain.row import Row
-from cell_control.domain.views import Case, Missing, every, is_standby
+from cell_control.domain.views import Case, Missing
 
 
 def stopped(case: Case, tenant: Tenant) -> Tenant:
@@ -146,12 +146,6 @@ MOVING: Final = (
     ),
     Row("restart", _MOVING, _is_dest_lost, _restart),
     Row("make_standby", _COPYING, lambda case: case.dest is Missing.ABSENT, _make_standby),
-    Row(
-        "dest_odd",
-        _MOVING,
-        lambda case: not every(case.dest, is_standby),
-        lambda case: wait_for(case, case.move.dest),
-    ),
     Row("copy", _COPYING, lambda case: not _is_copied(case), lambda _: Copy()),
     Row(
         "catch_up",

@@ -45,7 +45,6 @@ TABLE: Final[tuple[Row, ...]] = (
     *STOPPING,
     *MOVING,
     *SETTLING,
-    Row("done", _ACTIVE, lambda _: True, lambda _: Done()),
 )
 
 

@@ -138,13 +138,6 @@ def _is_leaving_gone(case: Case) -> bool:
     return leaving is not None and leaving.cell in case.facts.gone
 
 
-def _is_leaving_due(case: Case) -> bool:
-    leaving = case.tenant.leaving
-    if leaving is None:
-        return False
-    return case.now_ms >= leaving.drop_after_ms or case.view(leaving.cell) is Missing.ABSENT
-
-
 def _drop_leaving(case: Case) -> Action:
     leaving = case.tenant.leaving
     return drop(case, leaving.cell if leaving else "")
@@ -205,5 +198,6 @@ SETTLING: Final = (
     Row("remains", _ACTIVE, _has_remains, _name_remains),
     Row("settle", _ACTIVE, lambda case: not case.tenant.settled, _settle),
     Row("forget_leaving", _ACTIVE, _is_leaving_gone, forget_leaving),
-    Row("drop", _ACTIVE, _is_leaving_due, _drop_leaving),
+    # What is settled and not at rest has an old home that is due.
+    Row("drop", _ACTIVE, lambda _: True, _drop_leaving),
 )
