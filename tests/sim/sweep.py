@@ -1,0 +1,87 @@
+"""One planned fault at each I/O of a move, with clients at work: all of them, or all pairs.
+
+The step is counted over all control processes; the world around it is the same each time until the
+fault, so a plan names it exactly.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from cell_control.domain.records import Policy
+from tests.sim.chaos import Climate
+from tests.sim.process import Steps
+from tests.sim.world import Result, Scenario, World
+
+Run: TypeAlias = Callable[[], Result]
+
+FATES: Final = ("crash", "lost", "failed", "late", "zombie")
+"""Dies before it; done, its answer lost; not done, nobody knows; done much later; and its sender
+dead."""
+
+FIRST_MOVE_MS: Final = 500
+SECOND_MOVE_MS: Final = 9_000
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A run with faults at some steps."""
+
+    seed: int
+    steps: tuple[int, ...]
+    fates: tuple[str, ...]
+
+    @property
+    def command(self) -> str:
+        """Return what replays it."""
+        flags = " ".join(
+            f"--step {step} --fate {fate}"
+            for step, fate in zip(self.steps[:1], self.fates[:1], strict=True)
+        )
+        pairs = "--pairs" if len(self.steps) > 1 else "--crash-every-step"
+        return f"python -m tests.sim {pairs} --seeds {self.seed} {flags}"
+
+    def run(self, *, keeps_trace: bool = False) -> Result:
+        """Run it."""
+        steps = Steps(dict(zip(self.steps, self.fates, strict=True)))
+        return World(self.seed, scenario_of(self.seed), keeps_trace=keeps_trace, steps=steps).run()
+
+
+def scenario_of(seed: int) -> Scenario:
+    """Return the world of a move there and one back; by the seed, with a standby or without."""
+    has_standby = seed % 2 == 0
+    home = "aws-alpha"
+    return Scenario(
+        name="step",
+        climate=Climate(between=0.1),
+        cells=2,
+        routers=1,
+        tenants=(("T-1", 2, Policy(ack="refuse" if seed % 4 == 2 else "local"), has_standby),),
+        works_ms=SECOND_MOVE_MS + 3_000,
+        pace_ms=150,
+        operate_ms=0,
+        keep_ms=1_500,
+        moves=((FIRST_MOVE_MS, "T-1", ""), (SECOND_MOVE_MS, "T-1", home)),
+    )
+
+
+def count_of(seed: int) -> list[str]:
+    """Return the names of the steps of the run without a fault, from the first move on."""
+    return World(seed, scenario_of(seed)).run().steps
+
+
+def single(seed: int) -> Iterator[Planned]:
+    """Yield a run for each step and each fate."""
+    for step in range(len(count_of(seed))):
+        for fate in FATES:
+            yield Planned(seed, (step,), (fate,))
+
+
+def pairs(seed: int, fates: tuple[str, ...] = ("crash", "zombie")) -> Iterator[Planned]:
+    """Yield a run for each pair of steps."""
+    count = len(count_of(seed))
+    for first in range(count):
+        for second in range(first + 1, count):
+            for one in fates:
+                for other in fates:
+                    yield Planned(seed, (first, second), (one, other))

@@ -1,0 +1,367 @@
+"""One simulated run: everything of the system that is real code, in a world that a seed draws.
+
+A run has three parts: it works and breaks for a while, then nothing breaks any more and all has to
+come to rest in bounded time, then whatever is kept only for a while goes, and all is checked.
+"""
+
+import random
+import traceback
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+from cell_control.domain.pace import Limits
+from cell_control.domain.records import Policy
+from cell_control.flows.recover import begin_recovery
+from cell_control.ports import Record
+from tests.sim.cells import NAMES, SimCell, url_of
+from tests.sim.chaos import CLIMATES, Chaos, Climate
+from tests.sim.clients import Books, Client
+from tests.sim.kernel import Kernel
+from tests.sim.network import Network, Weather
+from tests.sim.oracles import Oracles
+from tests.sim.process import ControlProcess, Steps
+from tests.sim.registry import SimRegistry
+from tests.sim.router import SimRouter
+from tests.sim.workload import Workload
+
+SETTLE_MS: Final = 300_000
+DAY_MS: Final = 24 * 3600 * 1000
+CHECK_EVERY_MS: Final = 250
+QUIET_MS: Final = 100_000
+"""After which nothing that was sent can arrive any more: see `network.LATE_MAX_MS`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What a world is made of.
+
+    Attributes:
+        works_ms: For how long there is trouble.
+        operate_ms: How long on average between two things that operators do; 0 for never.
+        moves: Planned moves instead: when, which tenant, where to.
+    """
+
+    climate: Climate
+    name: str = ""
+    cells: int = 3
+    routers: int = 2
+    processes: int = 2
+    tenants: tuple[tuple[str, int, Policy, bool], ...] = ()
+    streams: int = 2
+    works_ms: float = 15_000
+    pace_ms: float = 300
+    operate_ms: float = 2500
+    keep_ms: int = DAY_MS
+    moves: tuple[tuple[float, str, str], ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Result:
+    """What a run came to.
+
+    Attributes:
+        wrong: What may never be; empty if all is well.
+        stuck: What had not come to rest.
+        rows: What movers did, by row and outcome.
+    """
+
+    seed: int
+    name: str
+    wrong: list[str]
+    stuck: list[str]
+    failed: list[str]
+    acks: int = 0
+    requests: int = 0
+    reads: int = 0
+    events: int = 0
+    slowest_ms: float = 0.0
+    settled_ms: float = 0.0
+    steps: list[str] = field(default_factory=list)
+    rows: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
+    trace: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was wrong."""
+        return not self.wrong and not self.stuck
+
+
+def drawn(seed: int) -> Scenario:
+    """Return the scenario of a seed."""
+    chance = random.Random(f"scenario {seed}")
+    name = list(CLIMATES)[seed % len(CLIMATES)]
+    count = chance.choice((2, 3, 3))
+    tenants = []
+    for number in range(1, chance.choice((2, 3, 4)) + 1):
+        ack = "refuse" if number == 2 else "local"
+        stripes = chance.choice((1, 1, 2, 3))
+        has_standby = ack == "refuse" or chance.random() < 0.6
+        tenants.append((f"T-{number}", stripes, Policy(ack=ack), has_standby))
+    return Scenario(
+        name=name,
+        climate=CLIMATES[name],
+        cells=count,
+        routers=chance.choice((1, 2)),
+        tenants=tuple(tenants),
+        works_ms=chance.choice((8_000, 15_000, 25_000)),
+        keep_ms=chance.choice((2_000, 10_000, DAY_MS)),
+    )
+
+
+class World:
+    """Everything, wired."""
+
+    def __init__(
+        self,
+        seed: int,
+        scenario: Scenario,
+        *,
+        keeps_trace: bool = False,
+        steps: Steps | None = None,
+    ) -> None:
+        self.seed, self.scenario = seed, scenario
+        self.kernel = Kernel(seed, keeps_trace=keeps_trace)
+        self.books = Books()
+        self.network = Network(self.kernel, Weather())
+        self.far = SimRegistry(self.kernel)
+        self.cells: dict[str, SimCell] = {}
+        self.steps = steps or Steps()
+        for name in NAMES[: scenario.cells]:
+            self.cells[name] = SimCell(
+                name, self.kernel, self.network, self._at_url, self._fence_changed
+            )
+        self.oracles = Oracles(self.kernel, self.cells, self.far, self.books)
+        self.workload = Workload(self.kernel, self.far)
+        self.workload.declare_cells(scenario.cells)
+        for cell in self.cells.values():
+            cell.on_answer = self._answered
+        limits = Limits(keep_ms=scenario.keep_ms)
+        self.processes = [
+            ControlProcess(
+                f"control-{n}",
+                self.kernel,
+                self.network,
+                self.far,
+                self.cells,
+                limits=limits,
+                steps=self.steps,
+            )
+            for n in range(1, scenario.processes + 1)
+        ]
+        self.routers = [
+            SimRouter(
+                f"edge-{n}",
+                self.kernel,
+                self.network,
+                self.far,
+                self.cells,
+                self.oracles.sent,
+            )
+            for n in range(1, scenario.routers + 1)
+        ]
+        self.far.on_ahead = lambda rev: [p.ahead(rev) for p in self.processes] and None
+        self.chaos = Chaos(
+            self.kernel,
+            self.network,
+            scenario.climate,
+            cells=list(self.cells.values()),
+            processes=self.processes,
+            routers=self.routers,
+            registry=self.far,
+            forget=self.oracles.forget,
+            restore=self._restore,
+        )
+        self.clients: list[Client] = []
+        self._backups: list[list[Record]] = []
+        self._has_refuse = {t for t, _, policy, _ in scenario.tenants if policy.ack == "refuse"}
+
+    # ── One run ──────────────────────────────────────────────────────────────
+
+    def run(self) -> Result:
+        """Run to the end; whatever is raised on the way is a finding."""
+        stuck: list[str] = []
+        settled_ms = 0.0
+        try:
+            self._begin()
+            self._work()
+            began = self.kernel.now
+            stuck = self._settle()
+            settled_ms = self.kernel.now - began
+            if not stuck:
+                stuck = self._retire()
+            if not stuck:
+                self.oracles.at_rest()
+        except Exception as bug:  # noqa: BLE001 - a run reports what broke it, with its seed
+            frame = traceback.extract_tb(bug.__traceback__)[-1]
+            self.oracles.find(f"{type(bug).__name__} {bug} in {frame.name}:{frame.lineno}")
+        return self._result(stuck, settled_ms)
+
+    def _begin(self) -> None:
+        """Create the tenants and let them come to rest, in fair weather."""
+        for process in self.processes:
+            process.start()
+        for tenant, stripes, policy, has_standby in self.scenario.tenants:
+            self.workload.create(tenant, stripes=stripes, policy=policy, standby=has_standby)
+        self._rest(60_000)
+        for tenant, *_ in self.scenario.tenants:
+            for number in range(self.scenario.streams):
+                client = Client(
+                    self.kernel,
+                    self.routers,
+                    self.books,
+                    tenant,
+                    f"s{number}",
+                    pace_ms=self.scenario.pace_ms,
+                    wants_standby=lambda tenant=tenant: tenant in self._has_refuse,
+                )
+                self.clients.append(client)
+                client.start()
+        self.kernel.run(1500)
+
+    def _work(self) -> None:
+        self._backups.append(self.far.backup())
+        self.chaos.begin()
+        self._keep_backups()
+        self._doorbells()
+        for at_ms, tenant, dest in self.scenario.moves:
+            self.kernel.later(at_ms, lambda t=tenant, d=dest: self.workload.move(t, d))
+        if self.scenario.operate_ms:
+            self._operate()
+        self.kernel.run(self.scenario.works_ms)
+
+    def _settle(self) -> list[str]:
+        """Let everything that was begun end, then all be still."""
+        self.chaos.end()
+        self.scenario_over = True
+        for client in self.clients:
+            client.is_stopped = True
+        stuck = self._rest(SETTLE_MS)
+        if stuck:
+            return stuck
+        # What is still on its way arrives, and changes nothing for good.
+        self.kernel.run(QUIET_MS if self.scenario.climate.late else 0)
+        for client in self.clients:
+            client.once()
+        self.kernel.run(3000)
+        return self._rest(SETTLE_MS)
+
+    def _retire(self) -> list[str]:
+        """Let a day pass: what was kept for a while goes."""
+        if not any(tenant.leaving for tenant in self.far.tenants()):
+            return []
+        self.kernel.skip(self.scenario.keep_ms)
+        self.kernel.run(20_000)
+        stuck = self._rest(SETTLE_MS)
+        kept = [t.id for t in self.far.tenants() if t.leaving]
+        for client in self.clients:
+            client.once()
+        self.kernel.run(3000)
+        return stuck or self._rest(SETTLE_MS) or [f"{t} is not dropped" for t in kept]
+
+    def _rest(self, ms: float) -> list[str]:
+        """Let time pass until all is at rest, at most so long; return what is not."""
+        passed = 0.0
+        while True:
+            stuck = self._unrest()
+            if not stuck or passed >= ms:
+                return stuck
+            self.kernel.run(CHECK_EVERY_MS)
+            passed += CHECK_EVERY_MS
+
+    def _unrest(self) -> list[str]:
+        stuck = [f"operation {one} is under way" for one in self.workload.under_way()]
+        stuck += [
+            f"client {c.tenant}/{c.stream} still waits"
+            for c in self.clients
+            if c.is_stopped and not c.is_idle
+        ]
+        return stuck or self.oracles.settled()
+
+    # ── What goes on meanwhile ───────────────────────────────────────────────
+
+    scenario_over = False
+
+    def _operate(self) -> None:
+        def now() -> None:
+            if not self.scenario_over:
+                self.workload.any([tenant for tenant, *_ in self.scenario.tenants])
+                self._operate()
+
+        self.kernel.later(self.kernel.random.expovariate(1 / self.scenario.operate_ms), now)
+
+    def _keep_backups(self) -> None:
+        if not self.scenario_over and "restore" in self.scenario.climate.troubles:
+            self._backups = [*self._backups, self.far.backup()][-4:]
+            self.kernel.later(3000, self._keep_backups)
+
+    def _restore(self) -> None:
+        """Do what an operator does: stop the registry, restore, say so, let it go on."""
+        self.far.is_down = True
+
+        def back() -> None:
+            if self.scenario_over:
+                return
+            self.far.restore(self.kernel.random.choice(self._backups))
+            flow = begin_recovery(self.workload.now_ms(), by="operator", reason="restored")
+            answer = None
+            try:
+                while True:
+                    answer = self.far.at_once(flow.send(answer))
+            except StopIteration:
+                pass
+            self.far.is_down = False
+            self._backups = [self.far.backup()]
+
+        self.kernel.later(self.kernel.random.uniform(300, 2000), back)
+
+    def _doorbells(self) -> None:
+        """Ring for tenants whose fences have moved; a third of the rings are lost."""
+        if self.scenario_over:
+            return
+        for tenant, *_ in self.scenario.tenants:
+            for process in self.processes:
+                if self.kernel.chance(0.6):
+                    process.ring((tenant,))
+        self.kernel.later(200, self._doorbells)
+
+    def _at_url(self, url: str) -> SimCell | None:
+        return next((cell for name, cell in self.cells.items() if url_of(name) == url), None)
+
+    def _fence_changed(self, cell: str, partition: str, fence: object) -> None:
+        self.oracles.fence(cell, partition, fence)  # type: ignore[arg-type]
+
+    def _answered(self, *answered: object) -> None:
+        self.oracles.answered(*answered)  # type: ignore[arg-type]
+
+    def _result(self, stuck: list[str], settled_ms: float) -> Result:
+        wrong = [*self.oracles.wrong, *self.books.wrong]
+        if self.scenario.name == "calm":
+            wrong += [f"no fault, and yet: {text}" for text in self.books.failed]
+        rows: Counter[str] = Counter()
+        for process in self.processes:
+            rows.update(process.rows)
+        ends = Counter(record.tag for record in self.far.registry.list("member", limit=10_000))
+        return Result(
+            seed=self.seed,
+            name=self.scenario.name,
+            wrong=wrong[:40],
+            stuck=stuck[:10],
+            failed=self.books.failed,
+            acks=len(self.books.acks),
+            requests=self.books.requests,
+            reads=self.books.reads,
+            events=self.kernel.events,
+            slowest_ms=self.books.slowest_ms,
+            settled_ms=settled_ms,
+            steps=self.steps.names,
+            rows=rows,
+            ends=ends,
+            trace=self.kernel.trace,
+        )
+
+
+def run_seed(seed: int, *, keeps_trace: bool = False) -> Result:
+    """Run the world of a seed."""
+    return World(seed, drawn(seed), keeps_trace=keeps_trace).run()
