@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 from cell_core.domain.ids import next_epoch, owner
 from cell_devstack.edge_client import EXPLAIN, EdgeClient
 from cell_devstack.fault_proxy import FaultProxy, Watcher
-from cell_devstack.hand_move import HandMove
 from cell_devstack.http_framing import Message, header
 from cell_devstack.json_client import Answer
 from cell_devstack.local_router import RouterSettings
 from cell_devstack.world import AWS, AZURE, LocalCell, World, Zips
+from tests.e2e.hand_move import HandMove
 
 SEEN_WITHIN_S: Final = 20.0
 _NAMED: Final = re.compile(rb'"tenant_id": ?"([^"]*)"')

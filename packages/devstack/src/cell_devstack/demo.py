@@ -1,4 +1,4 @@
-"""`make demo`: an edge router before two cells, traffic through it, a live move, and proof.
+"""`make demo`: two cells, the edge, the control plane; traffic, live moves both ways, and proof.
 
 Prints URLs and a curl that works, a live view while commands run, and what an audit of both cells
 found. Exit code 0 only if every check held. Clients know the edge's address and no cell's.
@@ -7,43 +7,43 @@ found. Exit code 0 only if every check held. Clients know the edge's address and
 import argparse
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.live import Live
 
 from cell_devstack.audit import Finding, audit
 from cell_devstack.demo_view import (
+    Moved,
     Resident,
     View,
     addresses,
     curl,
     move_line,
-    move_report,
+    tour_report,
     traffic_table,
 )
 from cell_devstack.edge_client import EdgeClient
-from cell_devstack.hand_move import HandMove, Moved
-from cell_devstack.local_router import RouterSettings
+from cell_devstack.local_control import ControlSettings
 from cell_devstack.router_figures import REPORTED_WITHIN_S, figures
 from cell_devstack.traffic import Traffic
-from cell_devstack.world import AWS, AZURE, World, Zips
+from cell_devstack.world import World, Zips
 
-TENANTS: Final = {"T-100": AWS, "T-101": AWS, "T-200": AZURE, "T-201": AZURE, "T-300": AWS}
+TENANTS: Final = ("T-100", "T-101", "T-102", "T-103", "T-300")
 TRAVELLER: Final = "T-300"
-_MOVES_AFTER: Final = 0.4
+_MOVES_AFTER: Final = (0.25, 0.6)
 _REFRESH_S: Final = 0.25
 _PLAIN_REFRESH_S: Final = 1.0
 _PROOF: Final = """\
 An audit of each tenant at its home: the log is one unbroken chain, entities
 are the fold of their events and add up to the digest, debits equal credits,
-and each acknowledged command is there once.
+and each acknowledged command is there once. And of each standby: it holds the
+same log and the same state.
 """
-# A feed this slow lets answers of the old home be the first to tell the edge of the move.
-_ROUTER: Final = RouterSettings(poll_s=1.0)
+_MOVE_TIMEOUT_S: Final = 60.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,22 +71,26 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _run(options: argparse.Namespace, console: Console, stack: ExitStack) -> int:
     began = time.monotonic()
-    with console.status("Starting two clouds and the edge: databases, hosts, the zips, router ..."):
-        world = stack.enter_context(World(Zips(options.aws_zip, options.azure_zip), router=_ROUTER))
+    with console.status("Starting two clouds, the edge and the control plane from the zips ..."):
+        zips = Zips(options.aws_zip, options.azure_zip)
+        world = stack.enter_context(World(zips, control=ControlSettings()))
         residents = _settle(world, options)
-    console.print(f"Two cells and the edge are up after {time.monotonic() - began:.1f} s.\n")
+    console.print(f"All of it is up after {time.monotonic() - began:.1f} s.\n")
     console.print(addresses(world, residents))
     console.print()
     console.print(curl(world, residents[0].tenant), soft_wrap=True)
     console.print()
-    elapsed_s, move = _drive(world, residents, options.seconds, console)
+    elapsed_s, tour = _drive(world, residents, options.seconds, console)
     with console.status("Auditing: every entry, every entity, every acknowledged command ..."):
+        for resident in residents:
+            resident.look(world)
         findings = [audit(r.cell.client, r.tenant, r.epoch, r.traffic.books) for r in residents]
+        proofs = [world.control.verify(r.tenant) for r in residents]
         time.sleep(REPORTED_WITHIN_S)
     console.print(traffic_table(residents, elapsed_s))
     console.print()
-    held = _report(residents, findings, console)
-    held = _report_move(world, residents[-1], move, console) and held
+    held = _report(residents, findings, proofs, console)
+    held = _report_tour(world, residents[-1], tour, console) and held
     if options.keep:
         console.print("\nLeft running: try the curl above. Ctrl-C ends everything.")
         threading.Event().wait()
@@ -94,87 +98,103 @@ def _run(options: argparse.Namespace, console: Console, stack: ExitStack) -> int
 
 
 def _settle(world: World, options: argparse.Namespace) -> list[Resident]:
-    """Provision every tenant at its home and open its accounts, through the edge."""
+    """Let placement find a home and a standby for each tenant; open accounts, through the edge."""
     client = EdgeClient(world.router.url, world.router.api_key)
     residents = []
-    for tenant, home in TENANTS.items():
-        epoch = world.provision(tenant, home)
+    for tenant in TENANTS:
+        world.control.ask("POST", "/tenants", {"id": tenant, "reason": "make demo"})
+    world.control.settle(TENANTS)
+    for tenant in TENANTS:
         traffic = Traffic(client, tenant, threads=options.threads, seed=options.seed)
-        residents.append(Resident(tenant, world.cells[home], epoch, traffic))
-    world.registry.settle()
+        residents.append(Resident.at_home(world, tenant, traffic))
     for resident in residents:
         resident.traffic.prepare()
     return residents
 
 
-class _Move:
-    """The live move, on a thread of its own beside the view."""
+class _Tour:
+    """The live moves, there and back, on a thread of their own beside the view."""
 
-    def __init__(self, world: World, traveller: Resident) -> None:
+    def __init__(self, world: World, traveller: Resident, at_s: Sequence[float]) -> None:
         self._world = world
         self._traveller = traveller
-        self._thread = threading.Thread(target=self._run, name="move")
-        self.moved: Moved | None = None
+        self._at_s = at_s
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tour")
+        self.moved: list[Moved] = []
         self.error = ""
 
     def start(self) -> None:
         self._thread.start()
 
-    def join(self) -> None:
+    def join(self, *, cancel: bool = False) -> None:
+        if cancel:
+            self._over.set()
         self._thread.join()
 
     def _run(self) -> None:
-        traveller, cells = self._traveller, self._world.cells
-        mover = HandMove(
-            traveller.tenant,
-            cells[AWS],
-            cells[AZURE],
-            epoch=traveller.epoch,
-            publish=lambda epoch: self._world.registry.assign(traveller.tenant, epoch),
-        )
+        began = time.monotonic()
         try:
-            self.moved = mover.run()
+            for at_s in self._at_s:
+                if self._over.wait(max(0.0, began + at_s - time.monotonic())):
+                    return
+                self.moved.append(self._move(len(self.moved) + 1))
         except Exception as error:  # noqa: BLE001 - a thread's last line: the demo reports it
             self.error = f"{type(error).__name__}: {error}"
-        else:
-            traveller.cell, traveller.epoch = cells[AZURE], self.moved.epoch
+
+    def _move(self, number: int) -> Moved:
+        control, tenant = self._world.control, self._traveller.tenant
+        record = control.tenant(tenant)
+        operation = f"demo-{number}"
+        control.move(operation, [tenant], record["standby"], reason="make demo")
+        control.operation(operation, patience_s=_MOVE_TIMEOUT_S)
+        [member] = control.members(operation)
+        if member["status"] != "done":
+            raise RuntimeError(f"{tenant} did not move: {member['note']}")
+        return Moved.read(member, source=record["home"])
 
     @property
     def said(self) -> str:
         """What the view tells of it."""
-        moved = self.moved
-        return move_line(self._traveller.tenant, moved) if moved else self.error
+        return self.error or "\n".join(move_line(TRAVELLER, moved) for moved in self.moved)
 
 
 def _drive(
     world: World, residents: Sequence[Resident], seconds: float, console: Console
-) -> tuple[float, _Move]:
-    """Run the traffic with a live view and the move in the middle; return how long it ran."""
+) -> tuple[float, _Tour]:
+    """Run the traffic with a live view and the moves in it; return how long it ran."""
     began = time.monotonic()
-    move = _Move(world, residents[-1])
+    tour = _Tour(world, residents[-1], [seconds * share for share in _MOVES_AFTER])
     for resident in residents:
         resident.traffic.start()
-    moving = threading.Timer(seconds * _MOVES_AFTER, move.start)
-    moving.start()
+    tour.start()
     try:
-        _watch(View(residents, seconds, console), lambda: move.said, seconds, console)
-        moving.join()
-        move.join()
+        _watch(View(residents, seconds, console), lambda: _said(world, tour), seconds, console)
+        tour.join()
     finally:
-        moving.cancel()
+        tour.join(cancel=True)
         for resident in residents:
             resident.traffic.stop()
-    return time.monotonic() - began, move
+    return time.monotonic() - began, tour
+
+
+def _said(world: World, tour: _Tour) -> str:
+    totals = world.control.ask("GET", "/replication")["totals"]
+    lag = f"standbys are at most {totals['entries_max']} entries behind their homes"
+    return "\n".join(filter(None, [lag, tour.said]))
 
 
 def _watch(view: View, said: Callable[[], str], seconds: float, console: Console) -> None:
-    began, told = time.monotonic(), ""
+    began, told = time.monotonic(), set[str]()
     if not console.is_terminal:
         while time.monotonic() - began < seconds:
             time.sleep(_PLAIN_REFRESH_S)
             console.print(view.line(time.monotonic() - began), soft_wrap=True)
-            if said() != told:
-                console.print(f"          {(told := said())}", soft_wrap=True)
+            lag, *news = said().splitlines()
+            console.print(f"          {lag}", soft_wrap=True)
+            for line in [line for line in news if line not in told]:
+                told.add(line)
+                console.print(f"          {line}", soft_wrap=True)
         return
     with Live(console=console, refresh_per_second=4) as live:
         while (elapsed := time.monotonic() - began) < seconds:
@@ -182,12 +202,18 @@ def _watch(view: View, said: Callable[[], str], seconds: float, console: Console
             time.sleep(_REFRESH_S)
 
 
-def _report(residents: Sequence[Resident], findings: Sequence[Finding], console: Console) -> bool:
+def _report(
+    residents: Sequence[Resident],
+    findings: Sequence[Finding],
+    proofs: Sequence[Mapping[str, Any]],
+    console: Console,
+) -> bool:
     console.print(_PROOF)
     held = True
-    for resident, finding in zip(residents, findings, strict=True):
-        books = resident.traffic.books
-        good = not finding.problems and not books.failed and books.commands > 0
+    for resident, finding, proof in zip(residents, findings, proofs, strict=True):
+        books, report = resident.traffic.books, proof["report"] or {}
+        same = report.get("verdict") == "equal"
+        good = not finding.problems and not books.failed and books.commands > 0 and same
         held = held and good
         console.print(
             f"{_mark(good=good)}  {finding.tenant} on {resident.cell.cloud}: {finding.entries}"
@@ -197,17 +223,19 @@ def _report(residents: Sequence[Resident], findings: Sequence[Finding], console:
             console.print(f"        {problem}")
         if books.failed:
             console.print(f"        answers that nobody should get: {dict(books.failed)}")
+        if not same:
+            console.print(f"        its standby: {report.get('proof', proof['status'])}")
     return held
 
 
-def _report_move(world: World, traveller: Resident, move: _Move, console: Console) -> bool:
-    if move.moved is None:
-        console.print(f"{_mark(good=False)}  {traveller.tenant} did not move: {move.error}")
+def _report_tour(world: World, traveller: Resident, tour: _Tour, console: Console) -> bool:
+    if len(tour.moved) < len(_MOVES_AFTER):
+        console.print(f"{_mark(good=False)}  {traveller.tenant} did not move: {tour.error}")
         return False
     books = traveller.traffic.books
-    # Nobody may notice the move: every request of this tenant was answered as if there were none.
+    # Nobody may notice the moves: each request of this tenant was answered as if there were none.
     good = not books.retried and not books.failed and {"aws", "azure"} <= books.served.keys()
-    text = move_report(traveller, move.moved, figures(world.router))
+    text = tour_report(traveller, tour.moved, figures(world.router))
     console.print(f"{_mark(good=good)}  {text}")
     return good
 

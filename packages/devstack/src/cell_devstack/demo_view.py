@@ -1,15 +1,14 @@
 """What the demo shows: tables, the live view, the curl. It decides nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from cell_devstack.hand_move import Moved
 from cell_devstack.router_figures import Figures
 from cell_devstack.traffic import Traffic
 from cell_devstack.world import LocalCell, World
@@ -31,11 +30,45 @@ class Resident:
     epoch: int
     traffic: Traffic
 
+    @classmethod
+    def at_home(cls, world: World, tenant: str, traffic: Traffic) -> Self:
+        """Return `tenant` where the control plane says that it is."""
+        record = world.control.tenant(tenant)
+        return cls(tenant, world.cells[record["home"]], record["epoch"], traffic)
+
+    def look(self, world: World) -> None:
+        """See where it is now."""
+        record = world.control.tenant(self.tenant)
+        self.cell, self.epoch = world.cells[record["home"]], record["epoch"]
+
     @property
     def served(self) -> str:
         """Which cloud gave how many answers."""
         served = sorted(self.traffic.books.served.items())
         return ", ".join(f"{cloud or 'edge'} {count}" for cloud, count in served)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What one move came to, as the control plane reports it.
+
+    Attributes:
+        entries: The journal entries that it copied.
+        tail: Those of them that were copied while the tenant was frozen.
+        freeze_ms: From the request to freeze until the new home was active.
+    """
+
+    source: str
+    dest: str
+    entries: int
+    tail: int
+    freeze_ms: int
+
+    @classmethod
+    def read(cls, member: Mapping[str, Any], *, source: str) -> Self:
+        """Return what a member of an operation says."""
+        figures = {name: member[name] for name in ("dest", "entries", "tail", "freeze_ms")}
+        return cls(source=source, **figures)
 
 
 class View:
@@ -84,7 +117,8 @@ def addresses(world: World, residents: Sequence[Resident]) -> RenderableType:
     """Return where everything is; only the first line is for clients."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_row("edge router", world.router.url, "all that a client knows")
-    table.add_row("for operators", f"{world.router.admin_url}/metrics", "/routes/T-100, /snapshot")
+    table.add_row("its operators", f"{world.router.admin_url}/metrics", "/routes/T-100, /snapshot")
+    table.add_row("control plane", world.control.url, "its API: /openapi.json")
     for cell in world.cells.values():
         tenants = ", ".join(r.tenant for r in residents if r.cell is cell)
         table.add_row(cell.id, cell.base_url, f"{cell.cloud}: home of {tenants}")
@@ -108,18 +142,24 @@ def curl(world: World, tenant: str) -> str:
 def move_line(tenant: str, moved: Moved) -> str:
     """Return what a move came to, while it is news."""
     return (
-        f"{tenant} moved from AWS to Azure in the middle of its traffic:"
-        f" frozen for {moved.freeze_ms:.0f} ms"
+        f"{tenant} moved from {moved.source} to {moved.dest} in its traffic:"
+        f" frozen for {moved.freeze_ms} ms"
     )
 
 
-def move_report(resident: Resident, moved: Moved, counted: Figures) -> str:
-    """Return what the move did to the clients."""
+def tour_report(resident: Resident, moves: Sequence[Moved], counted: Figures) -> str:
+    """Return what the moves did to the clients."""
     books = resident.traffic.books
     failed = books.retried.total() + books.failed.total()
-    return (
-        f"{resident.tenant} moved live: {moved.entries} entries copied, {moved.tail} of them"
-        f" in the {moved.freeze_ms:.0f} ms\n        that it was frozen; the edge held"
-        f" {counted.holds} requests and followed {counted.hops} answers 421;\n        its longest"
-        f" request took {books.longest_s * 1000:.0f} ms; failed requests: {failed}"
-    )
+    lines = [f"{resident.tenant} moved live, {len(moves)} times:"]
+    lines += [
+        f"        {moved.source} to {moved.dest}: frozen for {moved.freeze_ms} ms, in which"
+        f" {moved.tail} entries followed"
+        for moved in moves
+    ]
+    lines += [
+        f"        the edge held {counted.holds} requests and followed {counted.hops} answers 421;",
+    ]
+    longest_ms = books.longest_s * 1000
+    lines.append(f"        the longest request took {longest_ms:.0f} ms; failed requests: {failed}")
+    return "\n".join(lines)

@@ -234,6 +234,29 @@ class LocalControl:
                 return found
             after = f"&after={quote(page['after'])}"
 
+    def move(self, operation: str, tenants: Collection[str], dest: str, **more: Any) -> None:  # noqa: ANN401 - JSON
+        """Begin to move `tenants` to the cell `dest`; `more` are other members of the request."""
+        body = {"id": operation, "kind": "move", "tenants": sorted(tenants), "dest": dest, **more}
+        self.ask("POST", "/operations", body)
+
+    def verify(
+        self, tenant: str, depth: str = "behaviour", *, patience_s: float = _PATIENCE_S
+    ) -> dict[str, Any]:
+        """Return the report of a verification of home and standby, once it is over.
+
+        Raises:
+            TimeoutError: It is not, after `patience_s`.
+        """
+        begun = self.ask("POST", f"/tenants/{quote(tenant)}/verify", {"depth": depth})
+        path, found = f"/verifications/{begun['id']}", dict[str, Any]()
+
+        def is_over() -> bool:
+            found.update(self.ask("GET", path))
+            return bool(found["status"] != "running")
+
+        self.until(is_over, f"the verification of {tenant} goes on", patience_s=patience_s)
+        return found
+
     def ring(self, tenants: Collection[str]) -> None:
         """Tell that the journals of `tenants` have grown; raises `OSError` if nobody hears it."""
         try:

@@ -1,8 +1,7 @@
-"""Moves one small tenant from its home to another cell while its traffic goes on, by hand.
+"""Moves one small tenant from its home to another cell by hand, one step at a time.
 
-The steps of protocol.md 6 in their order, without what makes a mover safe to crash: no record of
-its intent, no deadline, no rollback. The control plane's reconciler replaces it. It copies the
-journal of its one stripe from the first entry, so that nothing else needs to be imported.
+The steps of protocol.md 6 in their order, so that a test can stop between any two of them and look
+at what the edge does. The control plane's mover is what moves tenants; this records no intent.
 """
 
 import time
@@ -131,7 +130,7 @@ class HandMove:
                 yield [document["body"] for document in page["documents"]]
             point = page["after"]
 
-    def _ask(self, cell: LocalCell, action: str, **body: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - JSON
+    def _ask(self, cell: LocalCell, action: str, **body: Any) -> list[dict[str, Any]]:
         """Take a step at `cell`; return the fences as they are then: one, it has one stripe."""
         answer = cell.client.control("POST", f"/{self.tenant}/{action}", body)
         fences: list[dict[str, Any]] = answer["fences"]
