@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from cell_control.adapters.registry_memory import MemoryRegistry
 from cell_control.domain.records import Capacity, Lifecycle, Probe
 from cell_control.errors import Invalid, NotFound, Refused
 from cell_control.ports import RegistryConflict
 from cell_control.service.cells import PROBLEMS_MAX
 from cell_control.service.sites import read_sites
+from cell_control.service.tenants import NewTenant, Tenants
 from tests.control.placement.world import CONTRACT, tenant
-from tests.control.services.office import BY, Office, check_counts, spec_of
+from tests.control.services.office import BY, Office, check_counts, desk_over, spec_of
 
 
 def _codes(refused: Any) -> set[str]:
@@ -177,3 +179,27 @@ def test_a_placement_decided_before_a_cell_became_less_fit_is_not_written(how: s
 
     with pytest.raises(RegistryConflict):
         office.registry.commit(sites.usage_writes(None, tenant("aws-0")))
+
+
+def test_a_cell_that_is_closed_while_all_are_read_takes_nobody() -> None:
+    office = Office()
+
+    class Late(MemoryRegistry):
+        """The cell is closed behind the first list that is read."""
+
+        def list(self, kind: Any, **fields: Any) -> Any:
+            found = office.registry.list(kind, **fields)
+            if office.cells.show("aws-0").cell.lifecycle is Lifecycle.ACTIVE:
+                office.cells.become("aws-0", Lifecycle.DRAINING, by="other")
+            return found
+
+        def get(self, keys: Any) -> Any:
+            return office.registry.get(keys)
+
+        def commit(self, writes: Any) -> int:
+            return office.registry.commit(writes)
+
+    with pytest.raises(Refused):
+        Tenants(desk_over(Late(), office.clock)).create(NewTenant(id="T-1", home="aws-0"), by=BY)
+
+    assert office.cells.show("aws-0").places == 0
