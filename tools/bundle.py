@@ -63,13 +63,14 @@ class Deployable:
         return ROOT / "requirements" / f"{self.lock}.txt"
 
 
-_REGISTRY: Final = ("cell_core/wire/registry",)  # The edge's; a cell never learns who lives where.
+# The edge's and the control plane's: a cell never learns who lives where, or their credentials.
+_NOT_A_CELL_S: Final = ("cell_core/wire/registry", "cell_core/wire/bearer_text")
 CELLS: Final = (
     Deployable(
         name="aws_worker",
         lock="aws_worker",
         packages=("core", "adapters_aws"),
-        unreached=_REGISTRY,
+        unreached=_NOT_A_CELL_S,
         entry_files=("packages/adapters_aws/worker.py", "LICENSE"),
         entry_module="worker",
         started=("worker",),
@@ -80,7 +81,7 @@ CELLS: Final = (
         name="azure_worker",
         lock="azure_worker",
         packages=("core", "adapters_azure"),
-        unreached=_REGISTRY,
+        unreached=_NOT_A_CELL_S,
         entry_files=(
             "packages/adapters_azure/function_app.py",
             "packages/adapters_azure/host.json",

@@ -18,12 +18,14 @@ from cell_core.domain.fence import Fence, Role
 from cell_core.domain.journal import fingerprint
 from cell_core.domains.ledger import Ledger
 from cell_core.memory import MemoryCellStore
+from cell_core.service.control import Cell
 from cell_core.service.plan import Ask
 from cell_core.service.positions import Positions
 from cell_core.service.process import Processor
 from cell_core.service.reads import Reader, Reading
 
 TENANT: Final = "T-100"
+_CELL: Final = Cell(id="aws-alpha", ordinal=1)
 PARTITION: Final = "T-100/00"
 _FAR_MS: Final = 2**50
 
@@ -137,8 +139,8 @@ class Bench:
         fence = Fence(role=Role.ACTIVE, epoch=1)
         self.meter.inner.commit(Batch(partition=PARTITION, fence=Create(fence)))
         self.positions = Positions(self.meter)
-        self.processor = Processor(self.meter, _Fixed(), _Fixed(), self.positions, "aws-alpha")
-        self.reader = Reader(self.meter, self.positions, "aws-alpha")
+        self.processor = Processor(self.meter, _Fixed(), _Fixed(), self.positions, _CELL)
+        self.reader = Reader(self.meter, self.positions, _CELL)
         self.ledger = Ledger()
         for name in ("alice", "bob"):
             self.run(self.ask(f"open-{name}", "open_account", account=name))
