@@ -172,10 +172,9 @@ class Chaos:
     def _router(self, ms: float) -> None:
         router = self._kernel.random.choice(self._routers)
         if router.is_up:
-            keeps = self._kernel.chance(0.7)
-            router.crash(keeps_disk=keeps)
-            if not keeps:
-                self._forget(router.name)
+            router.crash(keeps_disk=self._kernel.chance(0.7))
+            # What it learned from cells is lost with the process, whatever its disk keeps.
+            self._forget(router.name)
             self._until(min(ms, 1000), router.start)
 
     def _throttled(self, ms: float) -> None:

@@ -3,8 +3,9 @@
 Looks at stores and at clients' books, never at what a component says of itself.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from cell_control.codec import read
 from cell_control.domain.placement import recount
@@ -12,7 +13,7 @@ from cell_control.domain.records import Lineage, State, Tenant, Usage
 from cell_control.ports import Write
 from cell_core.domain.documents import LOG, log_key
 from cell_core.domain.fence import Fence, Role
-from cell_core.domain.ids import owner, partition_of, split_partition
+from cell_core.domain.ids import owner, partition_of
 from cell_core.domain.journal import Entry, read_entry
 from cell_core.domain.verification import problems_of
 from cell_core.domains import DOMAINS
@@ -82,21 +83,22 @@ class Oracles:
         """Ack: what a cell says the standby holds is in two cells at that moment."""
         if response.status != 200 or response.headers.get("x-cell-ack") != "standby":
             return
-        seq = int(response.headers["x-tenant-seq"])
         tenant = request.headers["x-tenant-id"]
-        chain = response.headers["x-tenant-chain"]
-        holders = 0
-        for other in self._cells.values():
-            for partition, held in other.backend.partitions.items():
-                document = held.documents.get(log_key(seq))
-                if (
-                    document is not None
-                    and split_partition(partition)[0] == tenant
-                    and read_entry(document.body).chain == chain
-                ):
-                    holders += 1
-        if holders < 2:
-            self.find(f"{cell.id} said that {tenant} {seq} is in two cells; it is in {holders}")
+        body = json.loads(response.body)
+        for answer in [one["body"] for one in body.get("results", [])] or [body]:
+            if "position" in answer:
+                self._held_twice(cell, tenant, answer["position"])
+
+    def _held_twice(self, cell: SimCell, tenant: str, position: Mapping[str, Any]) -> None:
+        key = log_key(position["seq"])
+        partition = partition_of(tenant, position["stripe"])
+        found = [
+            other.backend.partition(partition).documents.get(key)
+            for other in self._cells.values()
+        ]
+        chains = [read_entry(document.body).chain for document in found if document is not None]
+        if chains.count(position["chain"]) < 2:
+            self.find(f"{cell.id} said that {partition} {key} is in two cells; it is not")
 
     def sent(self, router: str, tenant: str, epoch: int) -> None:
         """I5: a router's cache only moves forward."""
@@ -105,7 +107,7 @@ class Oracles:
         self._sent[router, tenant] = epoch
 
     def forget(self, router: str) -> None:
-        """A router lost its disk: it may know less now."""
+        """A router began anew: it may know less now."""
         self._sent = {key: epoch for key, epoch in self._sent.items() if key[0] != router}
 
     def _committed(self, writes: Sequence[Write], _rev: int) -> None:

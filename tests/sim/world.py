@@ -14,6 +14,8 @@ from cell_control.domain.pace import Limits
 from cell_control.domain.records import Policy
 from cell_control.flows.recover import begin_recovery
 from cell_control.ports import Record
+from cell_core.domain.fence import Fence, Role
+from cell_core.domain.ids import split_partition
 from tests.sim.cells import NAMES, SimCell, url_of
 from tests.sim.chaos import CLIMATES, Chaos, Climate
 from tests.sim.clients import Books, Client
@@ -224,7 +226,6 @@ class World:
         self._backups.append(self.far.backup())
         self.chaos.begin()
         self._keep_backups()
-        self._doorbells()
         for at_ms, tenant, dest in self.scenario.moves:
             self.kernel.later(at_ms, lambda t=tenant, d=dest: self.workload.move(t, d))
         if self.scenario.operate_ms:
@@ -316,21 +317,21 @@ class World:
 
         self.kernel.later(self.kernel.random.uniform(300, 2000), back)
 
-    def _doorbells(self) -> None:
-        """Ring for tenants whose fences have moved; a third of the rings are lost."""
-        if self.scenario_over:
-            return
-        for tenant, *_ in self.scenario.tenants:
-            for process in self.processes:
-                if self.kernel.chance(0.6):
-                    process.ring((tenant,))
-        self.kernel.later(200, self._doorbells)
+    def _ring(self, tenant: str) -> None:
+        """Ring for a tenant whose journal has grown; a third of the rings are lost."""
+        for process in self.processes:
+            if self.kernel.chance(0.6):
+                self.kernel.later(
+                    self.kernel.random.uniform(20, 150), lambda p=process: p.ring((tenant,))
+                )
 
     def _at_url(self, url: str) -> SimCell | None:
         return next((cell for name, cell in self.cells.items() if url_of(name) == url), None)
 
-    def _fence_changed(self, cell: str, partition: str, fence: object) -> None:
-        self.oracles.fence(cell, partition, fence)  # type: ignore[arg-type]
+    def _fence_changed(self, cell: str, partition: str, fence: Fence | None) -> None:
+        self.oracles.fence(cell, partition, fence)
+        if fence is not None and fence.role is Role.ACTIVE:
+            self._ring(split_partition(partition)[0])
 
     def _answered(self, *answered: object) -> None:
         self.oracles.answered(*answered)  # type: ignore[arg-type]
