@@ -1,0 +1,294 @@
+"""A registry restored from an older backup comes up to the fences, whatever happens meanwhile."""
+
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache
+from random import Random
+
+import pytest
+
+from cell_control.codec import read
+from cell_control.domain.placement import recount
+from cell_control.domain.records import Lineage, OperationStatus, Position, Tenant, Usage
+from cell_control.flows.calling import do
+from cell_control.flows.cells import (
+    Prepare,
+    activate,
+    apply,
+    freeze,
+    provision_home,
+    provision_standby,
+    seal,
+)
+from cell_control.flows.recover import (
+    RECOVERY,
+    Found,
+    Walked,
+    begin_recovery,
+    is_recovering,
+    recover_step,
+)
+from cell_control.ports import Key, RegistryUnavailable, RegistryUnknown
+from cell_core.domain.ids import next_epoch
+from tests.control.bench import START_MS, Bench
+from tests.control.flows.lives import AWAY, EPOCH, HOME, MOVED_EPOCH, THIRD, settled, write
+from tests.control.shell import Crashed, Drive, Fault, run
+
+WALKED_MAX = 20
+
+
+def begun(bench: Bench) -> Bench:
+    """Begin a recovery."""
+    run(bench, begin_recovery(START_MS, by="tester", reason="restored"))
+    return bench
+
+
+def walk(bench: Bench, **options: tuple[str, ...]) -> list[Found]:
+    """Take steps until the recovery is over; return what was found."""
+    found: list[Found] = []
+    for _ in range(WALKED_MAX):
+        walked = run(bench, recover_step(START_MS, **options))  # type: ignore[arg-type]
+        found += walked.found
+        assert not walked.dark
+        if walked.over:
+            return found
+    raise AssertionError("the walk does not end")
+
+
+def move_away(bench: Bench, id_: str = "T-1") -> None:
+    """Move a tenant to its standby at AWAY without a word to the registry."""
+    source = run(bench, do(freeze(HOME, id_, epoch=EPOCH, op="op-1.1")))
+    at = [Position(seq=fence.seq, chain=fence.chain) for fence in source]
+    run(bench, do(activate(AWAY, id_, epoch=MOVED_EPOCH, mode="planned", positions=at)))
+    run(bench, do(seal(HOME, id_, epoch=MOVED_EPOCH, home=AWAY)))
+
+
+def lineages(bench: Bench) -> list[Lineage]:
+    return [read(Lineage, record) for record in bench.registry.list("lineage", limit=1000)]
+
+
+def counted(bench: Bench) -> dict[str, Usage]:
+    """Return the usages in the registry, and check that they are what its tenants come to."""
+    tenants = [read(Tenant, record) for record in bench.registry.list("tenant", limit=1000)]
+    usages = {r.key: read(Usage, r) for r in bench.registry.list("usage", limit=16)}
+    assert {u.cell: u for u in usages.values() if u.homes or u.standbys} == recount(tenants)
+    return usages
+
+
+def test_a_registry_that_lost_nothing_is_left_as_it_is() -> None:
+    bench = Bench()
+    settled(bench, standby=AWAY)
+    before = bench.tenant()
+
+    assert walk(begun(bench)) == []
+
+    assert bench.tenant() == before
+
+
+def test_a_tenant_that_moved_after_the_backup_is_raised_to_where_it_is() -> None:
+    bench = Bench()
+    settled(bench, standby=AWAY)
+    bench.put(Usage(cell=HOME, homes=1))
+    bench.put(Usage(cell=AWAY, standbys=1))
+    move_away(bench)
+
+    assert walk(begun(bench)) == [Found("T-1", "raised")]
+
+    tenant = bench.tenant()
+    assert (tenant.epoch, tenant.home, tenant.standby) == (MOVED_EPOCH, AWAY, HOME)
+    assert (tenant.settled, tenant.base.mode) == (False, "recovered")
+    assert [(line.epoch, line.home) for line in lineages(bench)] == [(MOVED_EPOCH, AWAY)]
+    counted(bench)
+
+
+def test_a_move_whose_commit_may_have_been_lost_goes_forward() -> None:
+    bench = Bench()
+    settled(bench, standby=AWAY)
+    [last] = run(bench, do(freeze(HOME, "T-1", epoch=EPOCH, op="op-1.1")))
+    prepare = Prepare(MOVED_EPOCH, Position(seq=last.seq, chain=last.chain))
+    run(bench, do(apply(AWAY, "T-1", 0, epoch=EPOCH, entries=(), prepare=prepare)))
+
+    walk(begun(bench))
+
+    tenant = bench.tenant()
+    assert (tenant.epoch, tenant.home) == (MOVED_EPOCH, AWAY)
+    assert tenant.base.positions == (Position(seq=last.seq, chain=last.chain),)
+
+
+def test_a_home_that_was_frozen_and_not_given_away_goes_on_at_a_larger_epoch() -> None:
+    bench = Bench()
+    settled(bench, standby=AWAY)
+    run(bench, do(freeze(HOME, "T-1", epoch=EPOCH, op="op-1.1")))
+
+    walk(begun(bench))
+
+    tenant = bench.tenant()
+    assert (tenant.epoch, tenant.home) == (next_epoch(EPOCH, 1), HOME)
+    assert not tenant.settled
+
+
+def test_a_tenant_that_was_created_after_the_backup_is_adopted() -> None:
+    bench = Bench()
+    run(bench, do(provision_home(HOME, "T-1", epoch=EPOCH, stripes=2)))
+    start = bench.cells[HOME].fences("T-1")
+    for cell in (THIRD, AWAY):
+        run(bench, do(provision_standby(cell, "T-1", epoch=EPOCH, home=HOME, start=start)))
+
+    assert walk(begun(bench)) == [Found("T-1", "adopted")]
+
+    tenant = bench.tenant()
+    assert (tenant.home, tenant.standby, tenant.stripes) == (HOME, AWAY, 2)
+    assert (tenant.epoch, tenant.standby_ordinal) == (EPOCH, 2)
+    assert "adopted" in tenant.reason
+    assert counted(bench)[HOME].homes == 1
+
+
+def test_a_tenant_that_no_cell_has_is_reported_and_kept() -> None:
+    bench = Bench()
+    settled(bench)
+    ghost = Tenant(id="T-2", epoch=EPOCH, home=HOME, settled=True)
+    bench.put(ghost)
+
+    assert walk(begun(bench)) == [Found("T-2", "missing")]
+    assert bench.tenant("T-2") == ghost
+
+
+def test_an_epoch_of_no_declared_cell_is_reported_and_kept() -> None:
+    bench = Bench()
+    settled(bench, standby=AWAY)
+    move_away(bench)
+    [record] = bench.registry.get([Key(kind="cell", key=AWAY)])
+    assert record is not None
+    unowned = record.body.replace('"ordinal":2', '"ordinal":9')
+    bench.registry._records["cell", AWAY] = replace(record, body=unowned)
+
+    assert walk(begun(bench)) == [Found("T-1", "stuck")]
+    assert bench.tenant().epoch == EPOCH
+
+
+def test_a_standby_that_the_record_does_not_know_wakes_the_movers() -> None:
+    bench = Bench()
+    settled(bench, standby=AWAY)
+    bench.change(standby="", standby_ordinal=-1)
+
+    assert walk(begun(bench)) == []
+    assert not bench.tenant().settled
+
+
+def test_a_dark_cell_is_waited_for_until_an_operator_gives_it_up() -> None:
+    bench = begun(Bench())
+    settled(bench, standby=AWAY)
+    bench.cells[THIRD].is_dark = True
+
+    walked = run(bench, recover_step(START_MS))
+
+    assert walked == Walked(after="", dark=(THIRD,))
+    assert run(bench, is_recovering())
+    assert walk(bench, without=(THIRD,)) == []
+    assert not run(bench, is_recovering())
+
+
+def test_a_recovery_runs_from_its_beginning_to_its_end_and_is_one_however_often_begun() -> None:
+    bench = Bench()
+    settled(bench)
+    assert not run(bench, is_recovering())
+
+    begun(bench)
+    first = run(bench, begin_recovery(START_MS + 5, by="other", reason="again"))
+
+    assert (first.by, first.began_ms) == ("tester", START_MS)
+    assert run(bench, is_recovering())
+    walk(bench)
+    assert not run(bench, is_recovering())
+    assert run(bench, recover_step(START_MS)).over
+    begun(bench)
+    assert run(bench, is_recovering())
+
+
+@cache
+def _many() -> Bench:
+    bench = Bench()
+    for number in range(58):
+        id_ = f"T-{number:03d}"
+        settled(bench, id_, standby=AWAY if number % 9 == 0 else "")
+        if number % 18 == 0:
+            write(bench, 1, id_=id_)
+    for number in (0, 18, 54):
+        id_ = f"T-{number:03d}"
+        fence = bench.cells[HOME].fences(id_)[0]
+        body = bench.cells[HOME].entries(id_)[0].body
+        run(bench, do(apply(AWAY, id_, 0, epoch=EPOCH, entries=[body])))
+        assert bench.cells[AWAY].fences(id_)[0].seq == fence.seq
+        move_away(bench, id_)
+    for usage in recount(map(bench.tenant, (f"T-{n:03d}" for n in range(58)))).values():
+        bench.put(usage)
+    return begun(bench)
+
+
+def many() -> Bench:
+    """Return a world of 58 tenants, more than one step takes; three moved after the backup."""
+    return _many().copied()
+
+
+def assert_recovered(bench: Bench) -> None:
+    moved = {r.key for r in bench.registry.list("tenant", limit=100) if '"home":"azure' in r.body}
+    assert moved == {"T-000", "T-018", "T-054"}
+    assert len(lineages(bench)) == 3
+    [record] = bench.registry.get([Key(kind="operation", key=RECOVERY)])
+    assert record is not None
+    assert '"tenants":58' in record.body
+    assert '"finished":3' in record.body
+    counted(bench)
+
+
+def test_all_tenants_of_all_cells_are_walked_page_by_page() -> None:
+    bench = many()
+
+    walk(bench)
+
+    assert_recovered(bench)
+
+
+@pytest.mark.parametrize("fault", ["crash", "lost", "failed"])
+def test_after_a_fault_anywhere_the_walk_goes_on_where_it_was(fault: Fault) -> None:
+    draw = Random(fault)
+    bench = many()
+    for _ in range(4):
+        with suppress(Crashed, RegistryUnavailable, RegistryUnknown):
+            Drive(bench, recover_step(START_MS), faults={draw.randrange(60): fault}).run()
+
+    walk(bench)
+
+    assert_recovered(bench)
+
+
+def test_two_processes_walk_together_and_count_once() -> None:
+    bench = many()
+    drives = [Drive(bench, recover_step(START_MS)) for _ in range(2)]
+    while any(not drive.is_over for drive in drives):
+        for drive in drives:
+            if not drive.is_over:
+                drive.step()
+    assert [drive.result.contended for drive in drives] == [False, True]
+
+    walk(bench)
+
+    assert_recovered(bench)
+
+
+def test_a_registry_that_goes_away_says_so() -> None:
+    bench = many()
+
+    with pytest.raises(RegistryUnavailable):
+        Drive(bench, recover_step(START_MS), faults={0: "failed"}).run()
+
+
+def test_the_operation_tells_how_it_ended() -> None:
+    bench = Bench()
+    settled(bench)
+    walk(begun(bench))
+
+    [record] = bench.registry.get([Key(kind="operation", key=RECOVERY)])
+
+    assert record is not None
+    assert f'"status":"{OperationStatus.DONE.value}"' in record.body
