@@ -8,10 +8,12 @@ from cell_control.service.parity_probe import ParityProbe
 from cell_core.app import App
 from cell_core.domains import DOMAINS
 from cell_core.memory import MemoryBackend, MemoryCellStore
+from cell_core.ports import CellStore
 from cell_core.service import control
 from cell_core.wire.grants import GrantVerifier
 from cell_core.wire.message import Request, Response
 from tests.core.granting import control_key, jwks
+from tests.parity.drivers import Drive
 
 START_MS = 1_700_000_000_000
 CONTRACT = "1"
@@ -45,19 +47,27 @@ class Hasty:
 class ProbedCell:
     """One cell; `fault` stands before it and may change requests and answers."""
 
-    def __init__(self, fault: Fault | None = None, cell: Cell = CELL) -> None:
+    def __init__(
+        self,
+        fault: Fault | None = None,
+        cell: Cell = CELL,
+        *,
+        store: CellStore | None = None,
+        drive: Drive | None = None,
+    ) -> None:
         self.cell, self.clock, self.backend = cell, Clock(), MemoryBackend()
         self.requests: list[str] = []
         self.fault = fault
         self._app = App(
             control.Cell(id=cell.id, ordinal=cell.ordinal),
-            MemoryCellStore(self.backend),
+            store or MemoryCellStore(self.backend),
             DOMAINS,
             GrantVerifier(jwks(control_key()), audience=cell.id),
             clock=self.clock,
             patience=Hasty(),
             new_id=lambda: "r-1",
         )
+        self._driver = drive(self._app) if drive else None
 
     def probe(self, tag: str = "p") -> Probe:
         return ParityProbe(
@@ -75,6 +85,9 @@ class ProbedCell:
         path, _, query = path.partition("?")
         request = Request(method=method, path=path, query=query, headers=headers, body=body)
         self.requests.append(f"{method} {path}")
+        if self._driver is not None:
+            answer = self._driver.send(request)
+            return answer.status, answer.headers, answer.body
         serve = self._serve
         response = self.fault(serve, request) if self.fault else serve(request)
         return response.status, response.headers, response.body
