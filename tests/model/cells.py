@@ -38,7 +38,7 @@ def freeze(fence: Fence, action: Action, fault: Fault) -> Fence | None:
 
 
 def prepare(fence: Fence, action: Action, fault: Fault) -> Fence | None:
-    """PREPARE (CUTOVER, dest drained): a standby at exactly (S*, C*) may be activated at epoch E'."""
+    """PREPARE (CUTOVER, dest drained): a standby at (S*, C*) may later be activated at E'."""
     anywhere = fault in (Fault.PREPARED_WITHOUT_POSITION, Fault.NO_BASE_CHECK)
     if fence.role != STANDBY or action.epoch <= fence.epoch:
         return None

@@ -65,7 +65,7 @@ def _is_its_turn(state: State, command: int, scope: Scope) -> bool:
 
 
 def _process(state: State, scope: Scope, epoch: int, command: int) -> Iterator[Step]:
-    """One command at its home: executed once, recognised after that, answered as the policy says."""
+    """Protocol.md 4 and 5: execute once, recognise after that, answer as the policy says."""
     cell, stripe = owner(epoch), command % scope.stripes
     fence = cell_of(state, cell)[stripe]
     name = f"{command} at {CELL_NAMES[cell]}({fence.epoch})"
@@ -157,7 +157,7 @@ def learn(state: State, scope: Scope) -> Iterator[Step]:
 def activate_lazily(state: State, scope: Scope) -> Iterator[Step]:
     """Protocol.md 8, row "request epoch newer": a prepared standby activates itself.
 
-    Because the edge signs an epoch only after COMMIT, and what is prepared binds epoch and position.
+    The edge signs an epoch only after COMMIT, and what is prepared binds epoch and position.
     """
     for epoch in dict.fromkeys(state.routers):
         cell = owner(epoch)

@@ -8,6 +8,7 @@ and then claims nothing.
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from time import process_time
 from typing import Any, Final
 
@@ -211,7 +212,7 @@ class Exploration:
             path.append(self._parents[path[-1]])
         path.reverse()
         labels = []
-        for before, after in zip(path, path[1:], strict=False):
+        for before, after in pairwise(path):
             state = self._packing.unpack(self._keys[before])
             labels.append(
                 next(

@@ -30,6 +30,7 @@ def broken(state: State, scope: Scope) -> str:
         or _no_stale_read(state, scope)
         or _no_freeze_without_intent(state)
         or _no_home_fenced_off(state)
+        or _somebody_can_serve(state)
     )
 
 
@@ -115,7 +116,9 @@ def _no_freeze_without_intent(state: State) -> str:
     record = state.record
     if record.phase == CUTOVER or state.fate.lost:
         return ""
-    if any(f.role == FROZEN and f.epoch == record.epoch for f in cell_of(state, owner(record.epoch))):
+    if any(
+        f.role == FROZEN and f.epoch == record.epoch for f in cell_of(state, owner(record.epoch))
+    ):
         return "Rule i: frozen at the record's epoch without an intent"
     return ""
 
@@ -127,4 +130,12 @@ def _no_home_fenced_off(state: State) -> str:
         return ""
     if any(f.role == QUARANTINE for f in cell_of(state, owner(record.epoch))):
         return "The record's home is in quarantine"
+    return ""
+
+
+def _somebody_can_serve(state: State) -> str:
+    """I7, seen at once: what is in quarantine cannot be a home, so never both are."""
+    for mine, theirs in zip(state.a, state.b, strict=True):
+        if mine.role == theirs.role == QUARANTINE:
+            return "I7 Recoverable: both cells are in quarantine"
     return ""

@@ -80,9 +80,9 @@ def activate(state: State, scope: Scope) -> Iterator[Action]:
     """
     record = state.record
     home = owner(record.epoch)
-    if scope.fault is Fault.SEAL_FIRST and record.mode == PLANNED and not state.fate.dark:
-        if any(fence.role == FROZEN for fence in cell_of(state, 1 - home)):
-            return
+    unsealed = record.mode == PLANNED and any(f.role == FROZEN for f in cell_of(state, 1 - home))
+    if scope.fault is Fault.SEAL_FIRST and unsealed and not state.fate.dark:
+        return
     for stripe, fence in enumerate(cell_of(state, home)):
         if fence.role == STANDBY and fence.epoch < record.epoch:
             position = record.base[stripe : stripe + 1] if record.mode == PLANNED else ()

@@ -9,9 +9,11 @@ from typing import Final
 from tests.model.scope import Fault, Scope
 
 SMALL: Final = Scope(name="one command", commands=1)
+PROMPT: Final = Scope(name="nothing late", commands=1, routers=1, late=0, forced=False)
+FORGETFUL: Final = replace(PROMPT, name="nothing late, registry restored", restored=True)
 PLANNED: Final = Scope(name="planned moves only", forced=False)
 TWO_MOVES: Final = Scope(name="there and back", commands=1, moves=2, forced=False)
-STRIPED: Final = Scope(name="two stripes", stripes=2, forced=False, late=0, routers=1)
+STRIPED: Final = Scope(name="two stripes", stripes=2, routers=1, late=0, rollbacks=0, forced=False)
 SYNCED: Final = Scope(name="ack=standby, refuse", commands=1, ack="refuse", late_push=True)
 SYNCED_MOVE: Final = Scope(name="ack=standby, refuse, late movers", commands=1, ack="refuse")
 DEGRADING: Final = replace(SYNCED, name="ack=standby, degrade", ack="degrade")
@@ -80,15 +82,15 @@ MUTATIONS: Final = (
     Mutation(Fault.ACTIVATE_ONE_SHORT, STRIPED),
     Mutation(Fault.ANSWER_BEFORE_PUSH, SYNCED),
     Mutation(Fault.REPLAY_WITHOUT_PUSH, SYNCED),
-    Mutation(Fault.PUSH_WITHOUT_EPOCH, SYNCED),
+    Mutation(Fault.PUSH_WITHOUT_EPOCH, SYNCED, quick=False),
     Mutation(Fault.YIELD_TO_OWN_EPOCH, SYNCED),
     Mutation(Fault.LAZY_WITHOUT_PREPARED, SMALL),
     Mutation(Fault.PREPARED_WITHOUT_POSITION, SMALL),
-    Mutation(Fault.PREPARED_WITHOUT_EPOCH, SMALL),
-    Mutation(Fault.RESTORE_WITHOUT_RAISE, RESTORED),
+    Mutation(Fault.PREPARED_WITHOUT_EPOCH, PROMPT),
+    Mutation(Fault.RESTORE_WITHOUT_RAISE, FORGETFUL),
     Mutation(Fault.RETRY_SAME_EPOCH, SMALL),
     Mutation(Fault.SEAL_AFTER_FORCED, SMALL),
-    Mutation(Fault.FENCE_OFF_FIRST, RESTORED_FORCED),
+    Mutation(Fault.FENCE_OFF_FIRST, RESTORED_FORCED, quick=False),
 )
 """Every one of them must be found."""
 

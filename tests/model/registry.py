@@ -1,6 +1,7 @@
 """What is decided in the registry alone: a move begins, enters its cut-over, is given up.
 
-Each is one compare-and-set whose condition is in the record, so when it was decided does not matter.
+Each is one compare-and-set whose condition is in the record, or in what only a later record could
+change: when it was decided does not matter.
 """
 
 from collections.abc import Iterator
@@ -11,10 +12,12 @@ from tests.model.state import (
     COPYING,
     CUTOVER,
     FROZEN,
+    PLANNED,
     QUARANTINE,
     RECOVERED,
     ROLLBACK,
     STANDBY,
+    Fence,
     Record,
     State,
     all_are,
@@ -63,13 +66,15 @@ def roll_back(state: State, scope: Scope) -> Iterator[Step]:
     if not within_budget and _may_go_on(state):
         return
     epoch = next_epoch(record.epoch, owner(record.epoch))
-    same = (Fault.ROLLBACK_SAME_EPOCH, Fault.RETRY_SAME_EPOCH)
-    rolled = Record(ACTIVE, record.epoch if scope.fault in same else epoch, ROLLBACK, ())
+    if scope.fault is Fault.ROLLBACK_SAME_EPOCH:
+        epoch = record.epoch
+    rolled = Record(ACTIVE, epoch, ROLLBACK, ())
     counted = fate._replace(rollbacks=min(fate.rollbacks + 1, scope.rollbacks))
     yield f"ROLLBACK to {rolled.epoch}", with_record(state, rolled)._replace(fate=counted)
     if within_budget:
-        again = with_record(state, rolled._replace(phase=COPYING))
-        yield f"ROLLBACK to {rolled.epoch}, to try again", again._replace(fate=counted)
+        epoch = record.epoch if scope.fault is Fault.RETRY_SAME_EPOCH else epoch
+        again = with_record(state, Record(COPYING, epoch, ROLLBACK, ()))
+        yield f"ROLLBACK to {epoch}, to try again", again._replace(fate=counted)
 
 
 def _may_go_on(state: State) -> bool:
@@ -93,11 +98,29 @@ def find_home_in_quarantine(state: State, scope: Scope) -> Iterator[Step]:
 
 
 def find_freeze_without_intent(state: State, scope: Scope) -> Iterator[Step]:
-    """Row "home frozen at epoch == E, no move": the registry lost its intent, the epoch goes up."""
+    """Row "home frozen at epoch == E, no move": the registry lost its intent.
+
+    Both cells must be seen. If the destination is ready COMMIT may have been made, and the edge may
+    know: the move is committed again. Else the home goes on at its next epoch.
+    """
     record = state.record
     home = owner(record.epoch)
-    if record.phase == CUTOVER or (home == 0 and state.fate.dark):
+    mine, theirs = cell_of(state, home), cell_of(state, 1 - home)
+    if record.phase == CUTOVER or state.fate.dark:
         return
-    if any(f.role == FROZEN and f.epoch == record.epoch for f in cell_of(state, home)):
-        epoch = next_epoch(record.epoch, home)
-        yield f"lost intent: to {epoch}", with_record(state, Record(ACTIVE, epoch, RECOVERED, ()))
+    if not any(f.role == FROZEN and f.epoch == record.epoch for f in mine):
+        return
+    promised = next_epoch(record.epoch, 1 - home)
+    pairs = zip(mine, theirs, strict=True)
+    if all_are(mine, FROZEN, record.epoch) and all(is_ready(a, b, promised) for a, b in pairs):
+        moved = Record(ACTIVE, promised, PLANNED, tuple(f.log for f in mine))
+        yield f"lost intent: COMMIT {promised} again", with_record(state, moved)
+        return
+    epoch = next_epoch(record.epoch, home)
+    yield f"lost intent: to {epoch}", with_record(state, Record(ACTIVE, epoch, RECOVERED, ()))
+
+
+def is_ready(source: Fence, dest: Fence, epoch: int) -> bool:
+    """Say whether a standby is where the frozen source stopped, and prepared for `epoch`."""
+    prepared = dest.prepared is not None and dest.prepared.epoch == epoch
+    return dest.role == STANDBY and dest.log == source.log and prepared
