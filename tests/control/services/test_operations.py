@@ -8,7 +8,7 @@ import pytest
 from cell_control.adapters.registry_faulty import Fault, FaultyRegistry
 from cell_control.codec import write_of
 from cell_control.domain.placement import recount
-from cell_control.domain.records import Lifecycle, OperationStatus, Policy
+from cell_control.domain.records import Lifecycle, Operation, OperationStatus, Policy
 from cell_control.errors import Conflict, Invalid, NotFound, Refused, Unavailable
 from cell_control.service.members import CHUNK_MAX
 from cell_control.service.operations import NewOperation, Operations
@@ -240,6 +240,17 @@ def test_an_operation_that_is_over_is_not_aborted() -> None:
         office.operations.abort("op-1", by=BY)
 
     assert conflict.value.fields["status"] == "done"
+
+
+def test_the_recovery_of_a_registry_is_not_aborted() -> None:
+    office = Office()
+    recovery = Operation(id="~recovery", kind="recover", tenants=0)
+    office.registry.commit([write_of(recovery, 0)])
+
+    with pytest.raises(Refused):
+        office.operations.abort("~recovery", by=BY)
+
+    assert office.operations.show("~recovery").status is OperationStatus.RUNNING
 
 
 @pytest.fixture(scope="module")

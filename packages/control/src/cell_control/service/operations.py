@@ -10,7 +10,7 @@ from typing import Final, Literal
 from cell_control.codec import read, write_of
 from cell_control.domain.evacuation import UNDER_WAY
 from cell_control.domain.records import Lifecycle, Member, Operation, OperationStatus
-from cell_control.errors import Conflict, Invalid, Refused
+from cell_control.errors import Conflict, Invalid, Reason, Refused
 from cell_control.ports import Write
 from cell_control.service.desk import Decided, Desk
 from cell_control.service.fingerprint import fingerprint
@@ -118,12 +118,15 @@ class Operations:
         Raises:
             NotFound: `operation_not_found`.
             Conflict: `operation_over`; `status` says how it ended.
+            Refused: `operation_refused`; the recovery of a registry has to come to its end.
         """
 
         def decide() -> Decided[Operation]:
             found = self._desk.operation(operation)
             if found.value.status is OperationStatus.ABORTED:
                 return Decided(found.value)
+            if found.value.kind == "recover":
+                raise Refused("operation_refused", [_RECOVERS], operation=operation)
             if found.value.status not in UNDER_WAY:
                 raise Conflict(
                     "operation_over", operation=operation, status=found.value.status.value
@@ -217,6 +220,13 @@ class Operations:
             writes += [write_of(member, 0) for member in planned.members]
         begun = Begun(operation=operation, blast=planned.blast)
         return Decided((begun, None if whole else planned), writes)
+
+
+_RECOVERS: Final = Reason(
+    code="recovers",
+    subject="",
+    text="Until the registry is recovered it may contradict the cells: let it come to its end.",
+)
 
 
 def _check(asked: NewOperation) -> None:

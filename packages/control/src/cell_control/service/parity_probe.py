@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, Literal, TypeAlias
 
+from cell_control.domain.canary import CANARY_PREFIX, is_canary
 from cell_control.domain.records import Cell, Probe
 from cell_control.service.probe_corpus import Corpus, cleaned, corpus
 from cell_control.service.probe_steps import Answer, Canary, Step
-from cell_control.service.tenants import CANARY_PREFIX
 from cell_core.app.routes import cursor
 from cell_core.domain.canonical import parse
 from cell_core.domain.errors import InvalidInput
@@ -128,8 +128,7 @@ class ParityProbe:
 
 def _is_stale(name: str, at_ms: int) -> bool:
     made, _, _ = name.removeprefix(CANARY_PREFIX).partition(".")
-    is_canary = name.startswith(CANARY_PREFIX) and made.isdecimal()
-    return is_canary and int(made) < at_ms - STALE_MS
+    return is_canary(name) and made.isdecimal() and int(made) < at_ms - STALE_MS
 
 
 def _parsed(content: bytes) -> Any:  # noqa: ANN401 - JSON

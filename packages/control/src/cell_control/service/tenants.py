@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
 from cell_control.codec import read, write_of
+from cell_control.domain.canary import is_canary
 from cell_control.domain.eligibility import Site, Wants
 from cell_control.domain.placement import Choice, NoCellFits, Placement, place, usage_of
 from cell_control.domain.records import Base, Lineage, Policy, Tenant
@@ -18,9 +19,6 @@ from cell_control.service.fingerprint import fingerprint
 from cell_control.service.policies import check_policy, unbacked, violations
 from cell_control.service.sites import Sites, read_sites
 from cell_core.domain.ids import STRIPES_MAX, is_id, next_epoch
-
-CANARY_PREFIX: Final = "canary~"
-"""Of the tenants that parity probes make; no other tenant's id begins so."""
 
 PAGE_MAX: Final = 1000
 
@@ -248,7 +246,7 @@ class Tenants:
 
 
 def _check(asked: NewTenant) -> None:
-    if not is_id(asked.id) or asked.id.startswith(CANARY_PREFIX):
+    if not is_id(asked.id) or is_canary(asked.id):
         raise Invalid("invalid_tenant", at="id", problem="an identifier, and not a canary's")
     if not 1 <= asked.stripes <= STRIPES_MAX:
         raise Invalid("invalid_tenant", at="stripes", problem=f"1 to {STRIPES_MAX}")
