@@ -7,6 +7,7 @@ import pytest
 
 from cell_core.app.application import DEADLINE_DEFAULT_MS, STORE_CALL_MS
 from cell_core.domain.fence import Fence, Role
+from cell_core.service.acknowledge import SILENT_MS
 from tests.contract.cell_samples import (
     AWAY,
     DEADLINE_MS,
@@ -218,6 +219,38 @@ def test_a_tenant_that_prefers_an_answer_gets_one_that_says_who_has_it(cells: Tw
         "local",
         "standby_unreachable",
     )
+
+
+def test_a_silent_standby_is_let_alone_for_a_while_by_those_who_do_not_insist(
+    cells: TwoCells,
+) -> None:
+    cells.link.always = silent
+    cells.put("a", cells.wanted("degrade"))
+    tried = len(cells.link.sent)
+
+    soon = cells.put("b", cells.wanted("degrade"))
+    pushed_soon = len(cells.link.sent) - tried
+    cells.clock.time_ms += SILENT_MS
+    cells.link.always = None
+    later = cells.put("c", cells.wanted("degrade"))
+
+    assert (soon.headers["x-cell-ack"], soon.facts["ack_reason"]) == ("local", "standby_silent")
+    assert pushed_soon == 0
+    assert later.headers["x-cell-ack"] == "standby"
+    assert cells.has_all()
+
+
+def test_those_who_insist_ask_a_silent_standby_each_time_and_tell_the_others(
+    cells: TwoCells,
+) -> None:
+    cells.link.always = silent
+    cells.put("a", cells.wanted("degrade"))
+    cells.link.always = None
+
+    insisting = cells.put("b", cells.wanted("refuse"))
+    other = cells.put("c", cells.wanted("degrade"))
+
+    assert [r.headers["x-cell-ack"] for r in (insisting, other)] == ["standby"] * 2
 
 
 def test_enough_of_the_request_s_time_is_kept_to_answer(cells: TwoCells) -> None:

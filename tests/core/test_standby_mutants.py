@@ -165,6 +165,16 @@ MUTANTS = {
         'return Unsure("standby_silent")',
         'return Declined("silent")',
     ),
+    "those who insist let a silent standby alone too": (
+        "service.acknowledge",
+        "if asked.to.degrade and self._clock",
+        "if self._clock",
+    ),
+    "a silent standby is asked by everybody each time": (
+        "service.acknowledge",
+        "if asked.to.degrade and self._clock",
+        "if False and self._clock",
+    ),
     "the time is not looked at": ("service.acknowledge", "if left_ms <= 0:", "if False:"),
     "a later home fences nobody off": (
         "service.acknowledge",
@@ -349,6 +359,10 @@ def _unheard(app: type) -> Iterator[str]:
         yield "an earlier answer is given without the standby"
     if cells.put("b", cells.wanted("degrade")).headers.get("x-cell-ack") != "local":
         yield "an answer does not say that the home is alone"
+    cells.link.sent.clear()
+    cells.put("b2", cells.wanted("degrade"))
+    if cells.link.sent:
+        yield "a silent standby is not let alone"
     cells.link.always, cells.link.lines = None, [lost]
     if cells.put("c", cells.wanted()).status != 200:
         yield "a lost answer is not asked for again"

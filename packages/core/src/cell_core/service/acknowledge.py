@@ -48,6 +48,11 @@ PUSH_BYTES_MAX: Final = 3_500_000
 """Of entries as they are sent; a cell takes 4 MiB."""
 
 PUSH_MIN_MS: Final = 200
+SILENT_MS: Final = 1000
+"""A standby that did not answer in time is let alone so long by those who do not insist: else each
+of their requests would spend all of its time on it, and the home be as slow as the standby is."""
+
+_SILENT_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,7 @@ class Acknowledger:
         self._controller = controller
         self._cell = cell
         self._link = link
+        self._silent_until_ms: dict[str, int] = {}
 
     def check(self, standby: Standby) -> None:
         """Return if the link may lead to `standby`.
@@ -116,14 +122,17 @@ class Acknowledger:
             Fenced: `moved`; the tenant lives elsewhere since before they were written. This cell
                 has fenced itself off, and nobody was told that they were written.
         """
+        silent_until_ms = self._silent_until_ms.get(asked.to.base_url, 0)
+        if asked.to.degrade and self._clock.now_ms() < silent_until_ms:
+            raise _unknown("standby_silent")
         tail = _tail(asked, answers, fence)
         for _ in range(PUSHES_MAX):
             left_ms = asked.deadline_ms - self._clock.now_ms()
             if left_ms <= 0:
+                self._note_silence(tail)
                 raise _unknown("standby_deadline")
-            if self._goes_on(tail, self._push(tail, left_ms)):
-                continue
-            return
+            if not self._goes_on(tail, self._push(tail, left_ms)):
+                return
         raise _unknown("standby_far_behind")
 
     def _push(self, tail: _Tail, left_ms: int) -> Verdict:
@@ -146,9 +155,12 @@ class Acknowledger:
         )
         request = apply_request(push, asked.to, timeout_ms=timeout_ms)
         try:
-            return read_verdict(self._link.send(asked.to.base_url, request, timeout_ms))
+            verdict = read_verdict(self._link.send(asked.to.base_url, request, timeout_ms))
         except OutcomeUnknown:
             return Unsure("standby_silent")
+        if not isinstance(verdict, Unsure):
+            self._silent_until_ms.pop(asked.to.base_url, None)
+        return verdict
 
     def _goes_on(self, tail: _Tail, verdict: Verdict) -> bool:
         """Say whether there is more to push after `verdict`, from where `tail` then says."""
@@ -174,7 +186,14 @@ class Acknowledger:
     def _wait(self, tail: _Tail) -> None:
         tail.attempt += 1
         if not self._patience.wait(tail.attempt, tail.asked.deadline_ms):
+            self._note_silence(tail)
             raise _unknown("standby_unreachable")
+
+    def _note_silence(self, tail: _Tail) -> None:
+        if tail.in_doubt:
+            if len(self._silent_until_ms) >= _SILENT_MAX:
+                self._silent_until_ms.clear()  # It costs a push each to learn them again.
+            self._silent_until_ms[tail.asked.to.base_url] = self._clock.now_ms() + SILENT_MS
 
     def _bodies(self, tail: _Tail) -> list[str]:
         """Return the next entries of `tail` in order; none if this cell lacks the first one."""
