@@ -1,5 +1,6 @@
 """The link to a standby: one bounded request over a pooled connection, and nothing else."""
 
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from cell_core.domain.errors import OutcomeUnknown
 from cell_core.standby_link import ANSWER_BYTES_MAX, HttpStandbyLink
 from cell_core.system import SystemClock
 from cell_core.wire.message import Request
-from tests.core.two_cells import TENANT
+from tests.core.two_cells import TENANT, TwoCells
 
 REQUEST = Request(
     method="POST",
@@ -21,7 +22,7 @@ REQUEST = Request(
     body=b'{"epoch":17,"entries":[]}',
 )
 OK = b"HTTP/1.1 200 OK\r\nX-Cell: azure-beta\r\nContent-Length: 2\r\n\r\n{}"
-Speak: TypeAlias = Callable[[socket.socket, threading.Event], object]
+Speak: TypeAlias = Callable[[socket.socket, threading.Event, bytes], object]
 
 
 class Peer:
@@ -55,13 +56,13 @@ class Peer:
             connection.settimeout(10)
             while True:
                 data = b""
-                while not data.endswith(REQUEST.body):
+                while not _is_whole(data):
                     piece = connection.recv(65536)
                     if not piece:
                         return
                     data += piece
                 self.requests.append(data)
-                self._speak(connection, self.over)
+                self._speak(connection, self.over, data)
 
     def close(self) -> None:
         self.over.set()
@@ -71,6 +72,12 @@ class Peer:
         self._listener.close()
         for thread in self._threads:
             thread.join(10)
+
+
+def _is_whole(raw: bytes) -> bool:
+    head, end, body = raw.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+    return bool(end) and length is not None and len(body) == int(length[1])
 
 
 @contextmanager
@@ -90,7 +97,7 @@ def link() -> Iterator[HttpStandbyLink]:
 
 
 def _says(raw: bytes) -> Speak:
-    return lambda connection, _over: connection.sendall(raw)
+    return lambda connection, _over, _raw: connection.sendall(raw)
 
 
 def test_the_answer_is_returned_whatever_its_status(link: HttpStandbyLink) -> None:
@@ -139,17 +146,17 @@ def test_no_proxy_of_the_environment_is_used(
         assert (len(proxy.requests), len(standby.requests)) == (0, 1)
 
 
-def _drips(connection: socket.socket, over: threading.Event) -> None:
+def _drips(connection: socket.socket, over: threading.Event, _raw: bytes) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
     while not over.wait(0.02):
         connection.sendall(b" ")
 
 
-def _is_mute(_connection: socket.socket, over: threading.Event) -> None:
+def _is_mute(_connection: socket.socket, over: threading.Event, _raw: bytes) -> None:
     over.wait(10)
 
 
-def _hangs_up(connection: socket.socket, _over: threading.Event) -> None:
+def _hangs_up(connection: socket.socket, _over: threading.Event, _raw: bytes) -> None:
     connection.shutdown(socket.SHUT_RDWR)
 
 
@@ -187,6 +194,42 @@ def test_a_cell_that_is_not_there_may_still_have_done_it(link: HttpStandbyLink) 
         link.send(gone.url, REQUEST, 500)
 
     assert error.value.reason == "NewConnectionError"
+
+
+def _serves(cells: TwoCells) -> Speak:
+    """Return a peer's words: those of the standby itself."""
+
+    def speak(connection: socket.socket, _over: threading.Event, raw: bytes) -> None:
+        head, _, body = raw.partition(b"\r\n\r\n")
+        line, *fields = head.decode().split("\r\n")
+        headers = {n.lower(): v for n, v in (field.split(": ", 1) for field in fields)}
+        path = line.split(" ")[1].removeprefix("/api")
+        said = cells.standby_app.handle(
+            Request(method="POST", path=path, headers=headers, body=body)
+        )
+        answered = "".join(f"{name}: {value}\r\n" for name, value in said.headers.items())
+        length = f"content-length: {len(said.body)}\r\n\r\n"
+        connection.sendall(f"HTTP/1.1 {said.status} .\r\n{answered}{length}".encode() + said.body)
+
+    return speak
+
+
+@pytest.mark.parametrize("header", ["authorization", "x-cell-grant"])
+def test_a_home_reaches_its_standby_over_a_real_connection(
+    link: HttpStandbyLink, header: str
+) -> None:
+    cells = TwoCells()
+    home = cells.instance(link)
+    with peer(_serves(cells)) as standby:
+        named = {"x-cell-standby": standby.url, "x-cell-standby-grant-header": header}
+        cells.put("before")
+
+        responses = [cells.put(f"c{n}", cells.wanted(**named), app=home) for n in range(3)]
+        link.close()
+
+    assert [response.headers["x-cell-ack"] for response in responses] == ["standby"] * 3
+    assert (standby.connections, len(standby.requests)) == (1, 4)
+    assert cells.has_all()
 
 
 def test_a_real_link_goes_to_names_over_https_only() -> None:

@@ -8,6 +8,7 @@ from cell_core.app import App
 from cell_core.domain.errors import OutcomeUnknown
 from cell_core.domain.fence import Role
 from cell_core.memory import MemoryBackend, MemoryCellStore
+from cell_core.ports import StandbyLink
 from cell_core.wire.grants import GrantVerifier
 from cell_core.wire.message import Request, Response
 from tests.contract.cell_samples import AWAY, EPOCH, HOME, START_MS, Clock, LocalCell, Stripe
@@ -99,10 +100,10 @@ class TwoCells:
         self.home = self.home_cell.provision(TENANT, stripes=stripes)
         self.standby = self.standby_cell.provision(TENANT, role=Role.STANDBY, stripes=stripes)
 
-    def instance(self) -> Any:
-        """Return another instance of the home's application, on the same store and link."""
-        app, here, link = self._made
-        return self._app(app, HOME, MemoryCellStore(here), link)
+    def instance(self, link: StandbyLink | None = None) -> Any:
+        """Return another instance of the home's application, on the same store, with its link."""
+        app, here, scripted = self._made
+        return self._app(app, HOME, MemoryCellStore(here), link or scripted)
 
     def _app(self, app: Any, cell: Any, store: MemoryCellStore, link: Any) -> Any:
         return app(
