@@ -7,6 +7,7 @@ a Unix socket, so a network's round trips come on top: four for a commit.
 
 import argparse
 import itertools
+import signal
 import sqlite3
 import statistics
 import sys
@@ -18,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Final, Never
 
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -73,6 +74,7 @@ class Peer:
 def main() -> None:
     """Measure and print."""
     options = _options()
+    signal.signal(signal.SIGTERM, _leave)  # PostgreSQL is ended on the way out.
     with ExitStack() as stack:
         peers = [Peer("SQLite", stack.enter_context(_sqlite()))]
         if programs() is None:
@@ -293,6 +295,10 @@ def _report(peers: Sequence[Peer], options: Options, server: str) -> Iterator[st
 
 def _figure(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+
+
+def _leave(*_signal: object) -> Never:
+    raise SystemExit(143)
 
 
 def _say(text: str) -> None:

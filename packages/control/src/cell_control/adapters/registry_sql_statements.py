@@ -46,9 +46,11 @@ _PAGE: Final = (
 _PAGE_OF_TAG: Final = _PAGE.where(_IS_KIND, _HAS_TAG)
 _COUNT: Final = sa.select(sa.func.count()).select_from(RECORDS).where(_IS_KIND, IS_LIVE)
 _COUNT_OF_TAG: Final = _COUNT.where(_HAS_TAG)
+# In a function, so that no index by kind is thought of: SQLite would sort all of a kind each time.
+_IS_OF_KINDS = sa.func.coalesce(_C.kind, "").in_(sa.bindparam("kinds", expanding=True))
 _CHANGES: Final = (
     sa.select(*_COLUMNS)
-    .where(_C.rev > sa.bindparam("after"), _C.kind.in_(sa.bindparam("kinds", expanding=True)))
+    .where(_C.rev > sa.bindparam("after"), _IS_OF_KINDS)
     .order_by(_C.rev)
     .limit(sa.bindparam("most"))
 )
