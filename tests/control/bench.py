@@ -307,15 +307,20 @@ class Client:
         self.doubtful: list[str] = []
 
     def write(self) -> str:
-        """Send one new command, and what is in doubt once more; return the last verdict."""
-        self.sent += 1
-        self.doubtful.append(f"c-{self.sent}")
+        """Send what is in doubt once more, and a new command; return the last verdict.
+
+        At most three are in doubt at a time, and one that fails lets the others wait.
+        """
+        if len(self.doubtful) < 3:
+            self.sent += 1
+            self.doubtful.append(f"c-{self.sent}")
         verdict = ""
         for command in list(self.doubtful):
             verdict = self._send(command)
-            if verdict == "acked":
-                self.doubtful.remove(command)
-                self.acked.append(command)
+            if verdict != "acked":
+                return verdict
+            self.doubtful.remove(command)
+            self.acked.append(command)
         return verdict
 
     def _send(self, command: str) -> str:
