@@ -63,7 +63,7 @@ class Running:
         self._log = io.StringIO()
         self._capsys = capsys
         # Powertools keeps one logger a name for good, with the stream it was first given.
-        logger = Logger(service=f"cell-{next(_NUMBERS)}", stream=self._log, level="INFO")
+        logger = Logger(service=f"handled-{next(_NUMBERS)}", stream=self._log, level="INFO")
         metrics = Metrics(namespace="Cells", service="aws-alpha")
         self.handler: LambdaHandler = make_handler(app, logger, None, metrics)
 
