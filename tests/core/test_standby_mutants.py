@@ -199,6 +199,9 @@ MUTANTS = {
 }
 
 
+_ACKNOWLEDGING = ("acknowledge", "acknowledging", "commands")
+
+
 class Waking:
     """A standby of a home with two records, driven by the modules under test."""
 
@@ -405,16 +408,19 @@ def _superseded(app: type) -> Iterator[str]:
         yield "a frozen home is taken from its mover"
 
 
-def complaints(module: str = "", old: str = "", new: str = "") -> list[str]:
-    """Return what is wrong; nothing for the services as they are."""
+def complaints(module: str = "", old: str = "", new: str = "") -> Iterator[str]:
+    """Yield what is wrong; nothing for the services as they are."""
     parts = Modules(module, old, new)
-    return [*waking(parts), *replicating(parts), *acknowledging(parts)]
+    # Each mutant is looked for where it is planted first: one complaint is enough.
+    checks = [waking, replicating, acknowledging]
+    for check in reversed(checks) if module.endswith(_ACKNOWLEDGING) else checks:
+        yield from check(parts)
 
 
 def test_the_services_as_they_are_give_no_cause_for_complaint() -> None:
-    assert complaints() == []
+    assert list(complaints()) == []
 
 
 @pytest.mark.parametrize(("module", "old", "new"), MUTANTS.values(), ids=MUTANTS)
 def test_each_planted_fault_is_noticed(module: str, old: str, new: str) -> None:
-    assert complaints(module, old, new) != []
+    assert next(complaints(module, old, new), "") != ""
