@@ -226,7 +226,8 @@ class ControlProcess:
             facts = Facts(now_ms=self.now_ms(), contract=CONTRACT)
             self._moving.add(key)
             flow = campaign_step(key, facts)
-            self._run(flow, lambda s: self._stepped(key, s), lambda s: self._stepped(key, s))
+            over = lambda s: self._stepped(key, s)  # noqa: E731 - said twice below
+            self._run(flow, over, over, is_mover=True)
 
     def _moved(self, tenant: str, stop: Any) -> None:
         self._moving.discard(tenant)

@@ -9,9 +9,17 @@ from typing import Any, Final
 
 from cell_control.adapters.registry_memory import MemoryRecords, MemoryRegistry
 from cell_control.codec import read
-from cell_control.domain.records import Tenant
+from cell_control.domain.records import Operation, OperationStatus, Tenant
 from cell_control.flows.effects import Commit, Get, ListRecords
-from cell_control.ports import ChangesGone, Record, RegistryError, RegistryUnavailable, Write
+from cell_control.flows.recover import RECOVERY
+from cell_control.ports import (
+    ChangesGone,
+    Key,
+    Record,
+    RegistryError,
+    RegistryUnavailable,
+    Write,
+)
 from cell_control.service.publishing import (
     EDGE_KINDS,
     build_snapshot,
@@ -118,9 +126,15 @@ class SimRegistry:
         if self.is_down or after != self.records.rev:
             self._kernel.later(0, lambda: self._wake(entry))
 
+    @property
+    def is_recovering(self) -> bool:
+        """Whether the server tells routers and operators nothing until all epochs are right."""
+        [record] = self.registry.get([Key(kind="operation", key=RECOVERY)])
+        return record is not None and read(Operation, record).status is OperationStatus.RUNNING
+
     def snapshot(self, newer_than: int) -> bytes | None | Exception:
         """Return a sealed snapshot, None if there is none newer."""
-        if self.is_down:
+        if self.is_down or self.is_recovering:
             return SourceUnavailable("down")
         if self.records.rev <= newer_than:
             return None
@@ -128,7 +142,7 @@ class SimRegistry:
 
     def changes(self, after: int) -> bytes | Exception:
         """Return a sealed batch."""
-        if self.is_down:
+        if self.is_down or self.is_recovering:
             return SourceUnavailable("down")
         try:
             batch = changes_after(self.registry, after)
@@ -140,7 +154,8 @@ class SimRegistry:
 
     def find(self, tenant: str) -> bytes | None:
         """Return a sealed batch with one tenant."""
-        batch = None if self.is_down else find_tenant(self.registry, tenant)
+        is_silent = self.is_down or self.is_recovering
+        batch = None if is_silent else find_tenant(self.registry, tenant)
         return None if batch is None else sealed_at(batch, self._signer, self._now_ms()).data
 
     # ── For operators and oracles ────────────────────────────────────────────

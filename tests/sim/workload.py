@@ -138,7 +138,7 @@ class Workload:
             self.begun.append(id_)
 
     def _ask(self, do: object) -> bool:
-        if self._far.is_down:
+        if self._far.is_down or self._far.is_recovering:
             return False
         try:
             do(self._desk())  # type: ignore[operator]

@@ -252,7 +252,7 @@ class World:
         """Let a day pass: what was kept for a while goes."""
         if not any(tenant.leaving for tenant in self.far.tenants()):
             return []
-        self.kernel.skip(self.scenario.keep_ms)
+        self.kernel.skip(DAY_MS)
         self.kernel.run(20_000)
         stuck = self._rest(SETTLE_MS)
         kept = [t.id for t in self.far.tenants() if t.leaving]
