@@ -100,6 +100,32 @@ FORBIDDEN: list[tuple[str, list[str], list[str]]] = [
         ["cell_router.budget", "cell_router.edge"],
         ["os", "socket", "asyncio", "threading", "time", "http", "urllib3", "lmdb", "httptools"],
     ),
+    ("packages", ["cell_control.ports"], [f"{AWS}.errors", "cell_router.mint"]),
+    ("packages", ["cell_router.mint"], ["cell_control.ports"]),
+    (
+        "control-neutral",
+        ["cell_control.codec"],
+        ["boto3", "botocore", "azure", "cell_core.memory", "cell_core.service.plan"],
+    ),
+    *(
+        ("control-layers", [f"cell_control.{low}"], [f"cell_control.{high}"])
+        for low, high in [
+            ("errors", "domain.records"),
+            ("domain.records", "ports"),
+            ("ports", "codec"),
+            ("codec", "flows.effects"),
+            ("flows.effects", "service.tenants"),
+            ("flows.effects", "adapters.registry_memory"),
+            ("service.tenants", "adapters.registry_memory"),
+            ("adapters.registry_memory", "server.feed"),
+            ("server.feed", "bootstrap"),
+        ]
+    ),
+    (
+        "control-pure",
+        ["cell_control.domain.reconcile", "cell_control.flows.mover"],
+        ["os", "socket", "asyncio", "threading", "time", "random", "httpx", "sqlalchemy"],
+    ),
 ]
 
 PLANTS = [
@@ -114,6 +140,7 @@ STRAY = [
     ("adapter-layers", AWS),
     ("adapter-layers", AZURE),
     ("router-layers", "cell_router"),
+    ("control-layers", "cell_control"),
 ]
 
 
