@@ -1,0 +1,158 @@
+"""A home that was written to after it lost its tenant: fenced off, its tail kept, then undone."""
+
+import json
+from dataclasses import replace
+from typing import Any, get_args
+
+import pytest
+
+from cell_control.codec import read
+from cell_control.domain.placement import usage_writes
+from cell_control.domain.records import Base, State, Usage
+from cell_control.flows.abreast import abreast
+from cell_control.flows.replicate import catch_up
+from cell_core.domain.ids import owner
+from tests.control.bench import CELLS
+from tests.control.mover.waiting import is_done
+from tests.control.moves import ALPHA, BETA, Scene, orphans_in
+from tests.control.shell import Drive, Fault, run
+
+
+def level(scene: Scene) -> None:
+    """Bring the standby level with its home, as a replicator does."""
+    stripes = scene.bench.tenant().stripes
+    flows = [
+        catch_up("T-1", ALPHA, BETA, stripe, 17, 0, budget_entries=1000)
+        for stripe in range(stripes)
+    ]
+    run(scene.bench, abreast(flows))
+
+
+def failed_over(*, lost: int = 6) -> Scene:
+    """Return a tenant that was forced away from a home whose last `lost` writes nobody else has."""
+    scene = Scene.made(stripes=2, writes=9)
+    level(scene)
+    for _ in range(lost):
+        scene.write()
+    tenant = scene.bench.tenant()
+    forced = replace(
+        tenant,
+        epoch=18,
+        home=BETA,
+        standby=ALPHA,
+        standby_ordinal=1,
+        base=Base(mode="forced", source=ALPHA, source_epoch=17),
+        settled=False,
+    )
+    usages: dict[str, Any] = {
+        record.key: read(Usage, record) for record in scene.bench.registry.list("usage", limit=10)
+    }
+    for usage in usage_writes(tenant, forced, usages):
+        scene.bench.put(usage)
+    scene.bench.put(forced)
+    return scene
+
+
+def settle(scene: Scene, name: str = "m-1", faults: dict[int, Fault] | None = None) -> int:
+    """Settle; two homes at different epochs are what a forced failover may make for a while."""
+    before = scene.check_now
+    scene.check_now = lambda **_: before(forced=True)  # type: ignore[method-assign]
+    steps = scene.settle(scene.mover(name), faults=faults, writes=True, until=is_done)
+    scene.check_now = before  # type: ignore[method-assign]
+    return len(steps)
+
+
+def test_every_orphan_is_kept_at_the_home_before_it_is_undone():
+    scene = failed_over()
+    lost = scene.client.acked[9:15]
+
+    settle(scene)
+
+    orphans = orphans_in(scene, BETA)
+    assert set(lost) <= set(orphans)
+    assert len(orphans) == len(set(orphans))
+    scene.check_end(BETA, orphans=orphans)
+    rows = scene.rows()
+    assert rows.index("activate_forced") < rows.index("fence_off") < rows.index("orphans")
+
+
+def test_an_old_home_without_orphans_becomes_the_standby():
+    scene = failed_over(lost=0)
+
+    scene.client.epoch = 18
+    settle(scene)
+
+    assert orphans_in(scene, BETA) == []
+    scene.check_end(BETA)
+    assert scene.bench.tenant().standby == ALPHA
+
+
+@pytest.mark.parametrize(
+    "stride", [5, pytest.param(1, marks=pytest.mark.slow)], ids=["some", "all"]
+)
+@pytest.mark.parametrize("fault", get_args(Fault))
+def test_orphans_survive_a_fault_at_any_step(fault: Fault, stride: int):
+    base = failed_over()
+    lost = base.client.acked[9:15]
+    count = settle(base.copied())
+    for step in range(0, count + 1, stride):
+        scene = base.copied()
+
+        settle(scene, faults={step: fault})
+
+        orphans = orphans_in(scene, BETA)
+        assert set(lost) <= set(orphans), step
+        scene.check_end(BETA, orphans=orphans)
+
+
+def test_nothing_is_undone_where_the_home_lost_an_orphan():
+    scene = failed_over()
+    drive = Drive(scene.bench, scene.mover().run("T-1"))
+    held = scene.bench.cells[ALPHA].fences("T-1")
+    while not drive.is_over:
+        drive.step()
+        # Whatever is adopted is gone at once: a store that does not keep its promises.
+        for partition in scene.bench.cells[BETA].backend.partitions.values():
+            for key in [key for key in partition.documents if key.startswith("ORPH:")]:
+                del partition.documents[key]
+
+    tenant = scene.bench.tenant()
+    assert "could not be kept" in tenant.alarm
+    assert [f.seq for f in scene.bench.cells[ALPHA].fences("T-1")] == [f.seq for f in held]
+    assert drive.result.row == "orphans"
+
+
+def test_an_edge_that_knows_the_old_home_only_is_told_where_to_go():
+    scene = failed_over()
+    settle(scene)
+    scene.client.epoch = 17
+
+    assert scene.write() == "acked"
+    assert CELLS[owner(scene.client.epoch) - 1] == BETA
+
+
+def test_a_frozen_home_whose_tail_was_lost_is_compared_and_not_sealed():
+    scene = Scene.made(stripes=2, writes=9)
+    scene.begin(BETA)
+    drive = scene.drive(scene.mover(), writes=False)
+    while "freeze" not in scene.rows():
+        drive.step()
+    scene.bench.change(
+        epoch=18,
+        home=BETA,
+        standby=ALPHA,
+        standby_ordinal=1,
+        state=State.ACTIVE,
+        move=None,
+        base=Base(mode="forced", source=ALPHA, source_epoch=17),
+        settled=False,
+    )
+    lost = list(scene.client.acked)
+
+    scene.settle(scene.mover("m-2"), until=is_done)
+
+    assert "seal" not in scene.rows()
+    assert set(orphans_in(scene, BETA)) == set(lost)
+    fences = scene.bench.cells[ALPHA].fences("T-1")
+    assert [(fence.role.value, fence.seq) for fence in fences] == [("standby", 0)] * 2
+    assert json.loads(scene.bench.cells[BETA].fences("T-1")[0].base)["mode"] == "forced"
