@@ -107,7 +107,7 @@ def test_a_copy_is_done_only_where_the_home_stood_when_all_was_copied() -> None:
 
 
 def test_after_a_crash_at_any_step_the_copy_goes_on() -> None:
-    bench, left_behind = begun(), list[Bench]()
+    bench, left_behind = begun(19, 4), list[Bench]()
     Drive(bench, copying(bench), before=lambda _: left_behind.append(bench.copied())).run()
 
     for world in left_behind:

@@ -40,6 +40,8 @@ def test_doorbells_beyond_the_limit_are_dropped_and_counted() -> None:
     work.ring(f"T-{n}" for n in range(following.DOORBELLS_MAX + 3))
 
     assert work.dropped == 3
+    work.ring(["T-0"])
+    assert work.dropped == 3, "it has its place already"
 
 
 def test_a_doorbell_that_was_lost_is_found_by_the_sweep() -> None:

@@ -20,6 +20,7 @@ from cell_control.flows.cells import (
     provision_standby,
     seal,
 )
+from cell_control.flows.effects import Ask, CellAnswer, NoAnswer
 from cell_control.flows.recover import (
     RECOVERY,
     Found,
@@ -29,6 +30,7 @@ from cell_control.flows.recover import (
     recover_step,
 )
 from cell_control.ports import Key, RegistryUnavailable, RegistryUnknown
+from cell_core.app.routes import cursor
 from cell_core.domain.ids import next_epoch
 from tests.control.bench import START_MS, Bench
 from tests.control.flows.lives import AWAY, EPOCH, HOME, MOVED_EPOCH, THIRD, settled, write
@@ -260,6 +262,39 @@ def test_after_a_fault_anywhere_the_walk_goes_on_where_it_was(fault: Fault) -> N
     walk(bench)
 
     assert_recovered(bench)
+
+
+def test_a_directory_that_comes_in_short_pages_is_walked_whole() -> None:
+    bench = many()
+
+    def one_at_first(ask: Ask) -> CellAnswer | NoAnswer | None:
+        if ask.cell != HOME or ask.path != "?limit=50":
+            return None
+        return CellAnswer(status=200, body={"tenants": ["T-000"], "after": cursor("T-000")})
+
+    first = Drive(bench, recover_step(START_MS), refuses=one_at_first).run()
+    walk(bench)
+
+    assert first.after == "T-000"
+    assert_recovered(bench)
+
+
+def test_a_cell_that_goes_dark_meanwhile_keeps_everything_as_it_was() -> None:
+    bench = Bench()
+    settled(bench, standby=AWAY)
+    move_away(bench)
+    begun(bench)
+    whole = Drive(world := bench.copied(), recover_step(START_MS))
+    whole.run()
+    assert world.tenant().home == AWAY
+    asks = [step.number for step in whole.steps if step.name.startswith("get ")][1:]
+    rev = bench.registry.rev()
+
+    for number in asks:
+        drive = Drive(bench, recover_step(START_MS), faults={number: "lost"})
+
+        assert len(drive.run().dark) == 1
+        assert bench.registry.rev() == rev
 
 
 def test_two_processes_walk_together_and_count_once() -> None:

@@ -71,8 +71,8 @@ def catch_up(
     try:
         while page is not None:
             page = yield from tail.send(page, budget_entries)
-    except NotDone as no:
-        if isinstance(no, Diverged) or not tail.applied:
+    except NotDone:
+        if not tail.applied:
             raise
     return tail.followed()
 
