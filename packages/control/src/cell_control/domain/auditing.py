@@ -46,7 +46,8 @@ class Counts:
 
     Attributes:
         events: Run through the domains again.
-        newer: Documents written after the position that is proved; not compared.
+        newer: Documents written after the position that is proved; of these, entities are compared
+            with the entries that wrote them.
     """
 
     entries: int = 0
@@ -77,12 +78,14 @@ class _Left:
 
 @dataclass(slots=True, kw_only=True)
 class StripeAudit:
-    """Give it the journal in order, then idempotency records and entities in any; then `finish`.
+    """Give it the journal in order, then idempotency records and entities in any order.
 
-    Holds the stripe's entities and 8 bytes an entry in memory.
+    If the stripe is written to meanwhile, the journal up to `newest` follows as its `tail`; then
+    `finish`. Holds the stripe's entities and 8 bytes an entry in memory.
 
     Attributes:
-        end: The fence that the documents are compared with; what is newer is left out.
+        end: The fence that is proved; records written after it are not compared.
+        newest: The last change of an entity that was taken in.
     """
 
     cell: str
@@ -91,6 +94,7 @@ class StripeAudit:
     end: Fence
     domains: Mapping[str, Decider]
     findings: list[Finding] = field(default_factory=list)
+    newest: int = 0
     _at: int = 0
     _chain: str = GENESIS
     _digest: int = 0
@@ -98,6 +102,7 @@ class StripeAudit:
     _newer: int = 0
     _records: int = 0
     _prints: "array[int]" = field(default_factory=lambda: array("Q"))
+    _ahead: dict[str, tuple[int, int]] = field(default_factory=dict)
     _left: dict[str, _Left] = field(default_factory=dict)
     _states: dict[tuple[str, str], dict[str, Body]] = field(default_factory=dict)
     _strange: set[str] = field(default_factory=set)
@@ -118,6 +123,22 @@ class StripeAudit:
                 self._find("entry_broken", str(document.version))
                 continue
             self._entry(document, entry)
+
+    def tail(self, documents: Iterable[Document]) -> None:
+        """Take in entries after `end` that wrote entities which were taken in."""
+        for document in documents:
+            try:
+                entry = read_entry(document.body)
+            except CellError:
+                self._find("entry_broken", str(document.version))
+                continue
+            for name, text in entry.changes.items():
+                key = entity_key(entry.domain, entry.stream, name)
+                version, found = self._ahead.get(key, (0, 0))
+                if version == entry.seq:
+                    del self._ahead[key]
+                    if found != term(self.tenant, _changed(key, entry.seq, text)):
+                        self._find("entity_altered", key)
 
     def records(self, documents: Iterable[Document]) -> None:
         """Take in idempotency records; the journal has to be complete."""
@@ -143,6 +164,8 @@ class StripeAudit:
                 left.seen = True
             if document.version > self.end.seq:
                 self._newer += 1
+                self.newest = max(self.newest, document.version)
+                self._ahead[document.key] = (document.version, term(self.tenant, document))
             elif left is None:
                 self._find("entity_unknown", document.key)
             elif document.version != left.version:
@@ -159,6 +182,8 @@ class StripeAudit:
         for key, left in self._left.items():
             if not left.seen:
                 self._find("entity_missing", key)
+        for key in self._ahead:
+            self._find("entity_unknown", key)
         for place, mark in enumerate(self._prints):
             if mark:
                 self._find("record_missing", str(place + 1))
@@ -208,9 +233,8 @@ class StripeAudit:
         """Add the entry's changes to the digest and compare it with the entry's."""
         for name, text in entry.changes.items():
             key = entity_key(entry.domain, entry.stream, name)
-            new = Document(key, entry.seq, text or "", deleted=text is None)
             old = self._left.get(key)
-            self._left[key] = _Left(entry.seq, term(self.tenant, new))
+            self._left[key] = _Left(entry.seq, term(self.tenant, _changed(key, entry.seq, text)))
             self._digest += self._left[key].term - (old.term if old else 0)
         self._digest %= _MODULUS
         if f"{self._digest:064x}" != entry.digest:
@@ -228,6 +252,10 @@ class StripeAudit:
 def by_name(domains: Sequence[Decider]) -> dict[str, Decider]:
     """Return `domains` by their names."""
     return {domain.name: domain for domain in domains}
+
+
+def _changed(key: str, seq: int, text: str | None) -> Document:
+    return Document(key, seq, text or "", deleted=text is None)
 
 
 def _print(command_id: str, fingerprint: str) -> int:

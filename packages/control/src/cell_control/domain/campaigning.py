@@ -17,14 +17,11 @@ from cell_control.domain.records import (
     Operation,
     OperationStatus,
     State,
-    StripeCopy,
     Tenant,
 )
 from cell_control.errors import Reason
 
 NOTE_MAX: Final = 1000
-DROP_MARGIN_MS: Final = 60_000
-"""An old home that may be dropped within this time is not used any more: clocks differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +85,6 @@ def begin(
         return Later(_note(cell))
     if not tenant.settled or tenant.move is not None:
         return Later(f"{tenant.id} is not settled yet.")
-    if _is_dropped_soon(tenant, member.dest, facts.now_ms):
-        return Later(f"What {tenant.id} left in {member.dest} is about to be dropped.")
     kind = _kind(operation)
     against = reasons_against_begin(tenant, dest, facts, kind=kind)
     if against:
@@ -98,21 +93,16 @@ def begin(
 
 
 def begun(operation: Operation, member: Member, tenant: Tenant, now_ms: int) -> Tenant:
-    """Return `tenant` on its way: what is at the destination already need not be copied."""
-    leaves_it = tenant.leaving is not None and tenant.leaving.cell == member.dest
-    whole = leaves_it or tenant.standby == member.dest
-    done = (StripeCopy(phase="done"),) * tenant.stripes
+    """Return `tenant` on its way; its own standby needs no copy and catches up at once."""
     return replace(
         tenant,
-        state=State.CATCHING_UP if whole else State.COPYING,
-        leaving=None if leaves_it else tenant.leaving,
+        state=State.CATCHING_UP if tenant.standby == member.dest else State.COPYING,
         move=Move(
             operation=operation.id,
             kind=_kind(operation),
             dest=member.dest,
             began_ms=now_ms,
             freeze_budget_ms=tenant.policy.freeze_budget_ms,
-            copied=done if whole else (),
         ),
     )
 
@@ -168,13 +158,6 @@ def given_up(member: Member, note: str, now_ms: int) -> Member:
 
 def _kind(operation: Operation) -> Literal["move", "standby"]:
     return "standby" if operation.kind == "standby" else "move"
-
-
-def _is_dropped_soon(tenant: Tenant, dest: str, now_ms: int) -> bool:
-    leaving = tenant.leaving
-    if leaving is None or leaving.cell != dest:
-        return False
-    return now_ms + DROP_MARGIN_MS >= leaving.drop_after_ms
 
 
 def _over(member: Member, status: MemberStatus, note: str, facts: Facts) -> Over:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from cell_control.codec import read, write_of
+from cell_control.codec import key_of, read, write_of
 from cell_control.domain.placement import usage_writes
 from cell_control.domain.records import (
     Cell,
@@ -19,7 +19,7 @@ from cell_control.domain.records import (
     Tenant,
     Usage,
 )
-from cell_control.domain.recovery import BY, Outcome, Recovered, recovered
+from cell_control.domain.recovery import BY, Outcome, recovered
 from cell_control.flows.calling import Absent, Call, NotDone, together
 from cell_control.flows.cells import SHORT_MS, Fences, fences
 from cell_control.flows.effects import Ask, Commit, Flow, Get, ListRecords
@@ -154,18 +154,20 @@ class _Step:
         *,
         over: bool,
     ) -> Flow[Walked]:
-        writes: list[Write] = []
-        changed: dict[str, Usage] = {}
-        found: list[Found] = []
-        for id_ in ids:
-            before = tenants.get(id_)
-            what = recovered(id_, before, held[id_], self._cells, self._now_ms)
-            if what.outcome != "kept":
-                found.append(Found(id_, what.outcome))
-            writes += self._writes(before, what)
-            for usage in usage_writes(before, what.tenant or before, self._usages | changed):
-                changed[usage.cell] = usage
-        writes += [write_of(u, self._revs.get(("usage", u.cell), 0)) for u in changed.values()]
+        whats = {
+            id_: recovered(
+                id_,
+                tenants.get(id_),
+                held[id_],
+                self._cells,
+                self._now_ms,
+                unseen=self._without,
+            )
+            for id_ in ids
+        }
+        found = [Found(id_, what.outcome) for id_, what in whats.items() if what.outcome != "kept"]
+        after_ = {id_: what.tenant for id_, what in whats.items() if what.tenant is not None}
+        writes = yield from self._changes(tenants, after_)
         after = ids[-1] if ids else self._after
         writes.append(write_of(self._counted(len(ids), found, after, over=over), self._rev))
         try:
@@ -174,13 +176,12 @@ class _Step:
             return Walked(after=self._after, contended=True)
         return Walked(after=after, found=tuple(found), over=over)
 
-    def _writes(self, before: Tenant | None, what: Recovered) -> list[Write]:
-        if what.tenant is None:
-            return []
-        tenant = what.tenant
-        writes = [write_of(tenant, self._revs.get(("tenant", tenant.id), 0))]
-        if before is None or before.epoch < tenant.epoch:
-            lineage = Lineage(
+    def _changes(
+        self, tenants: Mapping[str, Tenant], after: Mapping[str, Tenant]
+    ) -> Flow[list[Write]]:
+        """Return the writes of tenants with the epochs that begin and the places they take."""
+        begun = [
+            Lineage(
                 tenant=tenant.id,
                 epoch=tenant.epoch,
                 home=tenant.home,
@@ -188,8 +189,24 @@ class _Step:
                 at_ms=self._now_ms,
                 by=BY,
             )
-            writes.append(write_of(lineage, 0))
-        return writes
+            for id_, tenant in after.items()
+            if id_ not in tenants or tenants[id_].epoch < tenant.epoch
+        ]
+        if begun:
+            # The backup may know an epoch that the tenant's record, in it, does not know yet.
+            for record in (yield Get(tuple(key_of(lineage) for lineage in begun))):
+                if record is not None and not record.deleted:
+                    self._revs[record.kind, record.key] = record.rev
+        changed: dict[str, Usage] = {}
+        for id_, tenant in after.items():
+            for usage in usage_writes(tenants.get(id_), tenant, self._usages | changed):
+                changed[usage.cell] = usage
+        values: list[Lineage | Tenant | Usage] = [*after.values(), *begun, *changed.values()]
+        return [self._written(value) for value in values]
+
+    def _written(self, value: Lineage | Tenant | Usage) -> Write:
+        key = key_of(value)
+        return write_of(value, self._revs.get((key.kind, key.key), 0))
 
     def _counted(self, walked: int, found: Sequence[Found], after: str, *, over: bool) -> Operation:
         mended = sum(one.outcome in ("raised", "adopted") for one in found)
@@ -202,7 +219,7 @@ class _Step:
         )
         if not over:
             return counted
-        note = f"{counted.finished} raised or adopted, {counted.failed} without a cell."
+        note = f"{counted.finished} raised or adopted, {counted.failed} to be looked at."
         return replace(counted, status=OperationStatus.DONE, ended_ms=self._now_ms, note=note)
 
     def _look_at_cells(self) -> Flow[None]:
