@@ -10,19 +10,15 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route as StarletteRoute
 
 from cell_control.server.gate import Gate
-from cell_control.server.openapi import openapi
 from cell_control.server.routing import Route
-from cell_control.server.status_routes import StatusRoutes
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def build_app(gate: Gate, status: StatusRoutes, rows: Sequence[Route]) -> Starlette:
-    """Return the application that answers `rows`, and those of `status`."""
-    every = [*status.rows(), *rows]
-    status.description = openapi(every)
+def build_app(gate: Gate, rows: Sequence[Route]) -> Starlette:
+    """Return the application that answers `rows`."""
     by_path: dict[str, dict[str, Route]] = {}
-    for row in every:
+    for row in rows:
         by_path.setdefault(row.path, {})[row.method] = row
     routes = [
         StarletteRoute(path, gate.endpoint(path, of_path), methods=_METHODS)

@@ -5,6 +5,7 @@ Refuses, while the registry is behind the cells' fences, to change or publish an
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from typing import Final
 
 from cell_control.errors import Unavailable
@@ -15,6 +16,7 @@ from cell_control.server.feed_routes import FeedRoutes
 from cell_control.server.gate import Gate
 from cell_control.server.given import Given
 from cell_control.server.insight_routes import InsightRoutes
+from cell_control.server.openapi import openapi
 from cell_control.server.operation_routes import OperationRoutes
 from cell_control.server.reach import Reach
 from cell_control.server.recovery_routes import RecoveryRoutes
@@ -58,7 +60,10 @@ class ControlPlane:
             observe=self.reach.figures.request,
             admits=self._admits,
         )
-        self.app = build_app(gate, StatusRoutes(self._looking()), self._rows())
+        status = StatusRoutes(self._looking())
+        self.rows = (*status.rows(), *self._rows())
+        self.app = build_app(gate, self.rows)
+        status.describe = cache(lambda: openapi(self.rows))
 
     async def start(self) -> None:
         """Follow the registry, and begin all loops."""

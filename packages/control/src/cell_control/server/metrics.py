@@ -10,7 +10,6 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from cell_control.domain.records import Member
 from cell_control.flows.follow import Visit
 from cell_control.flows.run import Performed
 
@@ -114,12 +113,6 @@ class Figures:
     def step(self, step: Performed) -> None:
         """Count a step of a mover."""
         self.steps.labels(step.row, step.outcome).inc()
-
-    def member(self, member: Member) -> None:
-        """Count a member that ended, wherever it was moved."""
-        self.members.labels(member.status).inc()
-        if member.status == "done":
-            self.freeze_s.observe(member.freeze_ms / 1000)
 
     def loop_error(self, loop: str) -> None:
         """Count an error that a loop survived."""

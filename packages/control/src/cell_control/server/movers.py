@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from cell_control.domain.pace import Limits
 from cell_control.flows.effects import Flow
 from cell_control.flows.mover import Mover
 from cell_control.flows.run import Performed
@@ -11,9 +12,20 @@ MakeMover = Callable[[str], Flow[int | None]]
 """Returns the flow that brings one tenant nearer to its record, and says when to come again."""
 
 
-def movers_of(machine: Machine, on_step: Callable[[Performed], None]) -> MakeMover:
-    """Return what makes the flows of this process."""
-    mover = Mover(machine.clock, name=machine.process, part=machine.new_id, on_step=on_step)
+def movers_of(
+    machine: Machine, on_step: Callable[[Performed], None], *, keep_s: float
+) -> MakeMover:
+    """Return what makes the flows of this process.
+
+    `keep_s` is how long an old home that is no standby is kept.
+    """
+    mover = Mover(
+        machine.clock,
+        name=machine.process,
+        part=machine.new_id,
+        limits=Limits(keep_ms=round(keep_s * 1000)),
+        on_step=on_step,
+    )
 
     def make(tenant: str) -> Flow[int | None]:
         stop = yield from mover.run(tenant)

@@ -5,7 +5,7 @@ A probe is synchronous; it runs in a thread of its own and sends through the loo
 
 import asyncio
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Final
 
 from cell_control.domain.records import Cell, Lifecycle, Probe
@@ -37,6 +37,8 @@ class Probes:
         self._contract = contract
         self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="probe")
         self._waiting = 0
+        self._sending: set[Future[tuple[int, Mapping[str, str], bytes]]] = set()
+        self._closing = False
 
     async def run(self, cell: Cell) -> Probe:
         """Return what the corpus finds at `cell`.
@@ -75,19 +77,30 @@ class Probes:
 
         return probe
 
-    def close(self) -> None:
-        """Begin no more probes."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    async def close(self) -> None:
+        """End the probes under way, and wait for their threads."""
+        self._closing = True
+        for sending in tuple(self._sending):
+            sending.cancel()
+        await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
 
     def _sender(self, cell: Cell, loop: asyncio.AbstractEventLoop) -> Send:
         def send(
             method: str, path: str, headers: Mapping[str, str], body: bytes
         ) -> tuple[int, Mapping[str, str], bytes]:
-            sending = self._link.send(cell, method, path, headers, body)
+            if self._closing:
+                raise NoAnswerFromCell("stopping")
+            asked = self._link.send(cell, method, path, headers, body)
+            sending = asyncio.run_coroutine_threadsafe(asked, loop)
+            self._sending.add(sending)
             try:
-                return asyncio.run_coroutine_threadsafe(sending, loop).result()
+                return sending.result()
             except CellUnreachable as error:
                 raise NoAnswerFromCell(error.reason) from None
+            except CancelledError:
+                raise NoAnswerFromCell("stopping") from None
+            finally:
+                self._sending.discard(sending)
 
         return send
 

@@ -57,3 +57,4 @@ class Reach:
         await self.snapshots.close()
         await self.link.close()
         self.threads.close()
+        self.threads.registry.close()

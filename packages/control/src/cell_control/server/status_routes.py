@@ -56,8 +56,8 @@ class StatusRoutes:
 
     def __init__(self, looking: Looking) -> None:
         self._looking = looking
-        self.description = b""
-        """The OpenAPI, set once all rows are known."""
+        self.describe: Callable[[], bytes] = bytes
+        """Makes the OpenAPI; set once all rows are known."""
 
     def rows(self) -> list[Route]:
         """Return this part's rows."""
@@ -99,7 +99,7 @@ class StatusRoutes:
         return Reply(raw=self._looking.figures.exposition(), kind=CONTENT_TYPE)
 
     async def _openapi(self, _call: Call) -> Reply:
-        return Reply(raw=self.description)
+        return Reply(raw=self.describe())
 
     async def _status(self, _call: Call) -> Reply:
         looking = self._looking

@@ -11,7 +11,7 @@ from typing import Final
 from cell_control.ports import Registry, RegistryError
 from cell_control.server.event_log import EventLog
 
-WAIT_S: Final = 1.0
+WAIT_S: Final = 0.2
 """How long one question to the registry may wait; a stop takes that long at most."""
 
 PAUSE_S: Final = 0.5

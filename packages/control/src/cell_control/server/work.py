@@ -6,11 +6,10 @@ Each goes on whatever happens in it; together they stop in order. Refuses to ans
 from collections.abc import Iterable
 from typing import Final
 
-from cell_control.codec import read
 from cell_control.domain.following import Following
-from cell_control.domain.records import Member
 from cell_control.ports import Record
 from cell_control.server.campaigns import campaign_job
+from cell_control.server.ended_members import EndedMembers
 from cell_control.server.followers import Followers
 from cell_control.server.given import Given
 from cell_control.server.loops import LoopSet
@@ -23,7 +22,6 @@ from cell_control.server.recoveries import Recoveries
 from cell_control.server.rounds import Job, Rounds
 from cell_control.service.cells import Cells
 
-ENDED: Final = frozenset({"done", "failed", "aborted"})
 RECOVERING_MS: Final = 500
 """How soon a mover that had to wait for a recovery looks again."""
 
@@ -44,7 +42,9 @@ class Work:
             steps=loops.run,
         )
         self.probes = Probes(reach.link, given.grants, machine, contract=given.contract)
-        self._make_mover = given.make_mover or movers_of(machine, reach.figures.step)
+        self._make_mover = given.make_mover or movers_of(
+            machine, reach.figures.step, keep_s=loops.keep_s
+        )
         self.movers = self._rounds("movers", self._move, loops.movers_max)
         self.campaigns = self._rounds("campaigns", self._campaign_job(), loops.campaigns_max)
         probe = self.probes.job(Cells(reach.desk), reach.threads, loops.probe_s)
@@ -60,6 +60,7 @@ class Work:
             now_ms=machine.now_ms,
             on_visit=reach.figures.visit,
         )
+        self._ended = EndedMembers(reach.figures)
         self._loops = LoopSet(machine.log, reach.figures.loop_error)
 
     def start(self) -> None:
@@ -81,7 +82,7 @@ class Work:
             await rounds.stop(0.0)
         await self.followers.stop()
         await self._loops.stop()
-        self.probes.close()
+        await self.probes.close()
 
     def ring(self, tenants: Iterable[str]) -> int:
         """Have the followers of `tenants` looked after next; return how many there were."""
@@ -128,8 +129,7 @@ class Work:
 
     def _member_changed(self, record: Record) -> None:
         self.campaigns.wake(record.key.partition("/")[0])
-        if record.tag in ENDED and not record.deleted:
-            self._reach.figures.member(read(Member, record))
+        self._ended.note(record)
 
     def _cell_changed(self, record: Record) -> None:
         self._reach.addresses.forget()
