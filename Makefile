@@ -27,9 +27,13 @@ help: ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ── What a user runs ─────────────────────────────────────────────────────────
-.PHONY: demo test test-slow races schemathesis e2e soak properties deep lint fix build audit bench bench-cell bench-router
-demo: $(INSTALLED) ## Run a cell of each cloud here, with traffic and proof (KEEP=1: until Ctrl-C)
+.PHONY: demo up test test-slow races schemathesis e2e soak model sim campaign properties deep lint fix build audit
+.PHONY: bench bench-cell bench-router bench-control bench-moving
+demo: $(INSTALLED) ## Run both clouds here, move a tenant there and back, prove it (KEEP=1: until Ctrl-C)
 	$(BIN)/python -m cell_devstack $$($(BIN)/python -m tools.local_zips) $(if $(KEEP),--keep)
+
+up: $(INSTALLED) ## Run both clouds here until Ctrl-C, for cellctl and curl
+	$(BIN)/cellctl up $$($(BIN)/python -m tools.local_zips)
 
 test: $(INSTALLED) ## Run every test that needs no cloud account
 	$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadgroup
@@ -48,6 +52,15 @@ e2e: $(INSTALLED) ## Break both running cells in every way
 
 soak: $(INSTALLED) ## Soak the router with cells that fail, move and slow down (REQUESTS=1000000 SEED=1)
 	$(BIN)/python -m tests.router.soak --requests $(or $(REQUESTS),1000000) --seed $(or $(SEED),1)
+
+model: $(INSTALLED) ## Explore every state of the move protocol, and break each rule once (2 min)
+	$(BIN)/python -m tests.model
+
+sim: $(INSTALLED) ## Simulate the whole system in virtual time, one seed a run (SEEDS=1:200)
+	$(BIN)/python -m tests.sim --seeds $(or $(SEEDS),1:200) $(FLAGS)
+
+campaign: $(INSTALLED) ## Move many tenants under load while the control plane is killed (TENANTS=1000)
+	$(BIN)/python -m tests.campaign --tenants $(or $(TENANTS),1000) $(FLAGS)
 
 properties: $(INSTALLED) ## Walk the domains' properties longer than the fast suite does
 	$(BIN)/pytest --hypothesis-profile ci tests/core/test_domain_properties.py
@@ -74,7 +87,7 @@ build: $(INSTALLED) ## Build dist/: both cells' zips, the router, the edge's Wor
 audit: $(INSTALLED) ## Ask for known vulnerabilities of what is deployed (skips loudly offline)
 	$(BIN)/python -m tools.audit
 
-bench: bench-cell bench-router ## Run every benchmark
+bench: bench-cell bench-router bench-control bench-moving ## Run every benchmark
 
 bench-cell: $(INSTALLED) ## Measure CPU per command and ratios to the bare SDKs; then the zips
 	$(BIN)/python -m tests.bench.cell
@@ -82,6 +95,13 @@ bench-cell: $(INSTALLED) ## Measure CPU per command and ratios to the bare SDKs;
 
 bench-router: $(INSTALLED) ## Measure the router beside nginx, HAProxy, Envoy and Python peers (FLAGS=--quick)
 	$(BIN)/python -m tests.bench.router $(FLAGS)
+
+bench-control: $(INSTALLED) ## Measure the registry and its feed on SQLite and PostgreSQL (FLAGS=--quick)
+	$(BIN)/python -m tests.bench.control.registry $(FLAGS)
+	$(BIN)/python -m tests.bench.control.feed $(FLAGS)
+
+bench-moving: $(INSTALLED) ## Measure live moves: how long writes stop, how fast is copied (FLAGS=--quick)
+	$(BIN)/python -m tests.bench.moving $(FLAGS)
 
 # ── Housekeeping ─────────────────────────────────────────────────────────────
 .PHONY: lock upgrade clean
