@@ -19,15 +19,17 @@ from cell_control.domain.records import (
     Tenant,
     Usage,
 )
+from cell_control.flows.abreast import abreast
 from cell_control.flows.effects import Ask, CellAnswer, NoAnswer
 from cell_control.flows.mover import Mover
+from cell_control.flows.replicate import catch_up
 from cell_control.flows.run import Performed, Stop
 from cell_control.ports import Key
 from cell_core.domain.documents import ENTITY, IDEMPOTENCY, LOG, ORPHAN
 from cell_core.domain.fence import Role
 from cell_core.domain.journal import read_entry
 from tests.control.bench import Bench, Client
-from tests.control.shell import Crashed, Drive, Fault, Step
+from tests.control.shell import Crashed, Drive, Fault, Step, run
 
 ALPHA, BETA, GAMMA = "aws-alpha", "azure-beta", "gcp-gamma"
 STREAMS: Final = ("a", "b", "main")
@@ -43,6 +45,8 @@ class Scene:
     def __init__(self, bench: Bench, client: Client, movers: Callable[..., Any] = Mover) -> None:
         self.bench, self.client, self.movers = bench, client, movers
         self.performed: list[Performed] = []
+        self.limits = LIMITS
+        self.runs_max = RUNS_MAX
         self.epochs: list[int] = []
 
     @classmethod
@@ -84,6 +88,7 @@ class Scene:
         """Return a second scene that goes on from here by itself."""
         bench = self.bench.copied()
         other = Scene(bench, Client(bench, streams=STREAMS), self.movers)
+        other.limits, other.runs_max = self.limits, self.runs_max
         other.client.epoch, other.client.sent = self.client.epoch, self.client.sent
         other.client.acked = list(self.client.acked)
         other.client.doubtful = list(self.client.doubtful)
@@ -115,13 +120,13 @@ class Scene:
         self.bench.put(Operation(id=operation, kind="move", tenants=1, by="ada", reason="test"))
         self.bench.put(Member(operation=operation, tenant=tenant.id, dest=dest, status="moving"))
 
-    def mover(self, name: str = "m-1", limits: Limits = LIMITS) -> Any:
+    def mover(self, name: str = "m-1", limits: Limits | None = None) -> Any:
         """Return a mover, as a process that has just started has it."""
         return self.movers(
             self.bench.clock,
             name=name,
             part=lambda: f"{name}-{len(self.performed)}-{self.bench.registry.rev()}",
-            limits=limits,
+            limits=limits or self.limits,
             on_step=self.performed.append,
         )
 
@@ -157,7 +162,7 @@ class Scene:
         mover = mover or self.mover()
         left = dict(faults or {})
         steps: list[Step] = []
-        for _ in range(RUNS_MAX):
+        for _ in range(self.runs_max):
             shifted = {number - len(steps): fault for number, fault in left.items()}
             drive = self.drive(mover, faults=shifted, refuses=refuses, writes=writes)
             try:
@@ -246,6 +251,16 @@ class Scene:
 
     def _records(self, kind: str) -> list[Any]:
         return self.bench.registry.list(kind, limit=1000)
+
+
+def level(scene: Scene) -> None:
+    """Bring the standby level with its home, as a replicator does."""
+    stripes = scene.bench.tenant().stripes
+    flows = [
+        catch_up("T-1", ALPHA, BETA, stripe, 17, 0, budget_entries=1000)
+        for stripe in range(stripes)
+    ]
+    run(scene.bench, abreast(flows))
 
 
 def contents(scene: Scene, cell: str) -> list[tuple[str, int, str]]:

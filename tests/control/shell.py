@@ -77,6 +77,15 @@ class Drive:
             self.step()
         return self.result
 
+    def next(self) -> str:
+        """Return the name of the next step; empty if there is none."""
+        effect = self._effect
+        if self.is_over or effect is None:
+            return ""
+        if isinstance(effect, Together):
+            return name_of(effect.asks[len(self._answers)])
+        return name_of(effect)
+
     def step(self) -> None:
         """Perform one I/O.
 

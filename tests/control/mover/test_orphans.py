@@ -9,23 +9,11 @@ import pytest
 from cell_control.codec import read
 from cell_control.domain.placement import usage_writes
 from cell_control.domain.records import Base, State, Usage
-from cell_control.flows.abreast import abreast
-from cell_control.flows.replicate import catch_up
 from cell_core.domain.ids import owner
 from tests.control.bench import CELLS
 from tests.control.mover.waiting import is_done
-from tests.control.moves import ALPHA, BETA, Scene, orphans_in
-from tests.control.shell import Drive, Fault, run
-
-
-def level(scene: Scene) -> None:
-    """Bring the standby level with its home, as a replicator does."""
-    stripes = scene.bench.tenant().stripes
-    flows = [
-        catch_up("T-1", ALPHA, BETA, stripe, 17, 0, budget_entries=1000)
-        for stripe in range(stripes)
-    ]
-    run(scene.bench, abreast(flows))
+from tests.control.moves import ALPHA, BETA, Scene, level, orphans_in
+from tests.control.shell import Drive, Fault
 
 
 def failed_over(*, lost: int = 6) -> Scene:

@@ -107,7 +107,7 @@ def make_standby(known: Known, action: MakeStandby) -> Flow[None]:
     known.see(cell, view)
 
 
-def copy(known: Known) -> Flow[Copied]:
+def copy_parts(known: Known) -> Flow[Copied]:
     """Copy a part of each stripe that is not done."""
     tenant = known.tenant
     move = tenant.move
@@ -221,7 +221,7 @@ def stop(known: Known, action: Seal | FenceOff) -> Flow[None]:
     known.see(action.cell, (yield from do(call)))
 
 
-def clean(known: Known, cell: str) -> Flow[int]:
+def remove_tails(known: Known, cell: str) -> Flow[int]:
     """Take every quarantined stripe of `cell` back to what it shares with the home.
 
     Returns how many orphans that were.

@@ -21,12 +21,20 @@ from cell_control.domain.figures import Figures
 from cell_control.domain.pace import CUTOVER_PAUSE_MS, Limits, Part, Timings, pause_ms
 from cell_control.domain.reconcile import Decision, decide
 from cell_control.domain.records import Member, Move, State, Tenant
-from cell_control.flows import performing
 from cell_control.flows.calling import Busy, Diverged, NotDone, Wrong
 from cell_control.flows.copying import Incomplete
 from cell_control.flows.effects import Flow, Get, Pause
 from cell_control.flows.known import Atlas, Known, Trouble
 from cell_control.flows.orphaning import Unkept
+from cell_control.flows.performing import (
+    activate_home,
+    bring_tails,
+    catch_up_all,
+    copy_parts,
+    freeze_home,
+    perform,
+    remove_tails,
+)
 from cell_control.flows.proving import Unproven
 from cell_control.flows.rewriting import rewrite
 from cell_control.ports import Key, RegistryConflict, RegistryError
@@ -184,24 +192,22 @@ class Run:
                 yield from self._copy()
             case CatchUp():
                 yield from self._claim()
-                figures.copied((yield from performing.catch_up_all(known, known.dest())))
+                figures.copied((yield from catch_up_all(known, known.dest())))
             case Freeze():
                 figures.froze(self._now())
-                yield from self._timed("freeze", performing.freeze_home(known, action))
+                yield from self._timed("freeze", freeze_home(known, action))
             case Tail():
-                sent = yield from self._timed(
-                    "tail", performing.bring_tails(known, action, known.dest())
-                )
+                sent = yield from self._timed("tail", bring_tails(known, action, known.dest()))
                 figures.brought(sent)
             case Activate():
                 part: Part | None = "activate" if action.mode == "planned" else None
-                yield from self._timed(part, performing.activate_home(known, action))
+                yield from self._timed(part, activate_home(known, action))
                 figures.served(self._now())
                 self._is_stopped = False
             case RemoveOrphans():
                 yield from self._clean(action.cell)
             case _:
-                yield from performing.perform(known, action)
+                yield from perform(known, action)
 
     def _timed(self, part: Part | None, flow: Flow[T]) -> Flow[T]:
         """Run `flow`, and note how long it took if it ends as it should."""
@@ -251,7 +257,7 @@ class Run:
 
     def _copy(self) -> Flow[None]:
         yield from self._claim()
-        copied = yield from performing.copy(self._known)
+        copied = yield from copy_parts(self._known)
         tenant = self._known.tenant
         if tenant.move is not None and copied.parts != tenant.move.copied:
             move = replace(tenant.move, copied=copied.parts)
@@ -261,7 +267,7 @@ class Run:
 
     def _clean(self, cell: str) -> Flow[None]:
         try:
-            yield from performing.clean(self._known, cell)
+            yield from remove_tails(self._known, cell)
         except FOR_GOOD as no:
             alarm = f"orphans in {cell} could not be kept: {no}"
             yield from self._rewrite(Rewrite(tenant=replace(self._known.tenant, alarm=alarm)))
