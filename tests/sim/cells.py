@@ -213,7 +213,9 @@ class SimCell:
             self._elapsed_ms += fate.there_ms
             served = standby.serve(request)
         elif fate.there_ms is not None:
-            self._kernel.later(fate.there_ms, lambda: standby.serve(request) and None)
+            self._network.hold(standby.id, fate.there_ms, lambda: standby.serve(request) and None)
+        if fate.again_ms is not None:
+            self._network.hold(standby.id, fate.again_ms, lambda: standby.serve(request) and None)
         if served is None or fate.back_ms is None or fate.back_ms > timeout_ms:
             self._elapsed_ms += timeout_ms
             raise OutcomeUnknown("standby")

@@ -1,6 +1,7 @@
 """Links between named ends: latency, loss in both directions, duplicates, late arrivals, partitions.
 
-Whatever was sent may arrive long after its sender has gone: a link knows no connection.
+Whatever was sent may arrive long after its sender has gone: a link knows no connection. What is late
+likes to arrive just when something has changed at the far end, as that is when it can do harm.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,7 @@ Serve: TypeAlias = Callable[[], tuple[Any, float] | None]
 LATE_MIN_MS: Final = 2_000
 LATE_MAX_MS: Final = 90_000
 NEARBY_MS: Final = 50
+STIRS: Final = 0.5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class Network:
         self.weather = weather
         self.nearby: dict[str, list[Callable[[], None]]] = {}
         """By end: what is about to arrive there, and may arrive at any moment from now on."""
+        self._held: dict[str, list[Callable[[], None]]] = {}
 
     def fate(self, source: str, dest: str) -> Fate:
         """Draw what becomes of an exchange that begins now."""
@@ -66,10 +69,10 @@ class Network:
         there, back = self._way_ms(link), self._way_ms(link)
         again = None
         if kernel.chance(weather.twice):
-            again = there + kernel.random.uniform(1, 3000)
+            again = there + kernel.random.choice((10, 3000, LATE_MAX_MS)) * kernel.random.random()
         if kernel.chance(weather.late):
             # It arrives when nobody waits for it any more.
-            return Fate(kernel.random.uniform(LATE_MIN_MS, LATE_MAX_MS), None, None)
+            return Fate(None, None, kernel.random.uniform(LATE_MIN_MS, LATE_MAX_MS))
         is_cut = link in weather.cut
         lost = is_cut or kernel.chance(weather.lost)
         answer_lost = is_cut or kernel.chance(weather.answer_lost)
@@ -83,7 +86,27 @@ class Network:
         if fate.there_ms is not None:
             self._deliver(dest, fate.there_ms, lambda: self._arrive(serve, then, fate.back_ms))
         if fate.again_ms is not None:
-            self._kernel.later(fate.again_ms, lambda: self._arrive(serve, then, None))
+            self.hold(dest, fate.again_ms, lambda: self._arrive(serve, then, None))
+
+    def hold(self, dest: str, ms: float, arrive: Callable[[], None]) -> None:
+        """Have something arrive in so long, or before that when `dest` is stirred."""
+        held = self._held.setdefault(dest, [])
+        held.append(arrive)
+
+        def unless_stirred() -> None:
+            if arrive in held:
+                held.remove(arrive)
+                arrive()
+
+        self._kernel.later(ms, unless_stirred)
+
+    def stir(self, dest: str) -> None:
+        """Something has changed at `dest`: what is late may well arrive now."""
+        held = self._held.get(dest)
+        if held and self._kernel.chance(STIRS):
+            arrive = held.pop(self._kernel.random.randrange(len(held)))
+            self._kernel.say("late at", dest)
+            self._kernel.later(self._kernel.random.uniform(0, 6), arrive)
 
     def _deliver(self, dest: str, ms: float, arrive: Callable[[], None]) -> None:
         nearby = self.nearby.get(dest)

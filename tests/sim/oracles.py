@@ -58,26 +58,28 @@ class Oracles:
 
     # ── At every change ──────────────────────────────────────────────────────
 
-    def fence(self, cell: str, partition: str, fence: Fence | None) -> None:
-        """I1, I5: one writer; a fence's epoch only grows."""
+    def fence(self, cell: str, partition: str, fence: Fence | None) -> bool:
+        """I1, I5: one writer; a fence's epoch only grows. Say whether it changed hands."""
         held = self._fences.setdefault(partition, {})
         before = held.get(cell)
         if fence is None:
             held.pop(cell, None)
-            return
+            return True
         held[cell] = fence
         if before is not None and fence.epoch < before.epoch:
             self.find(f"I5 {partition} in {cell}: epoch {before.epoch} to {fence.epoch}")
-        if before is None or (before.role, before.epoch) != (fence.role, fence.epoch):
+        is_new = before is None or (before.role, before.epoch) != (fence.role, fence.epoch)
+        if is_new:
             self._kernel.say("fence", partition, cell, fence.role.value, fence.epoch, fence.seq)
         if fence.role is not Role.ACTIVE:
-            return
+            return is_new
         actives = [name for name, one in held.items() if one.role is Role.ACTIVE]
         if len(actives) > 1:
             self.find(f"I1 {partition}: active in {', '.join(sorted(actives))}")
         first = self._owners.setdefault((partition, fence.epoch), cell)
         if first != cell or owner(fence.epoch) != self._cells[cell].ordinal:
             self.find(f"I1 {partition}: epoch {fence.epoch} in {cell} and in {first}")
+        return is_new
 
     def answered(self, cell: SimCell, request: Request, response: Response) -> None:
         """Ack: what a cell says the standby holds is in two cells at that moment."""

@@ -443,7 +443,8 @@ class ControlProcess:
             self._after(timeout_ms, lambda: come(silence))
             return
         if fate in ("zombie", "late"):
-            self._kernel.later(self._kernel.random.uniform(3000, 20_000), lambda: serve() and None)
+            late_ms = self._kernel.random.uniform(3000, 20_000)
+            self._network.hold(dest, late_ms, lambda: serve() and None)
             if fate == "zombie":
                 self._die()
             else:

@@ -65,7 +65,7 @@ class SimRouter(Sim):
     """One router.
 
     Attributes:
-        on_epoch: Told tenant and epoch each time a request is sent.
+        on_epoch: Told tenant and epoch as they are cached, each time a request is sent.
     """
 
     def __init__(
@@ -155,7 +155,10 @@ class SimRouter(Sim):
     def _send(self, x: Any, ticket: int) -> None:
         record = x.cell.record
         cell, life = self._cells[record.id], self.life
-        self._on_epoch(self.name, x.route.tenant, x.route.epoch)
+        # Not the request's own route: it may have waited for its place since it was looked up.
+        cached = self.edge.registry.find(x.route.tenant)
+        if cached is not None:
+            self._on_epoch(self.name, cached.tenant, cached.epoch)
         pairs = (line.split(": ", 1) for line in x.lines.decode().split("\r\n") if line)
         headers = dict(pairs)  # type: ignore[arg-type]
         path, _, query = x.target.decode().partition("?")

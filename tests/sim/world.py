@@ -10,8 +10,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
+from cell_control.codec import read
 from cell_control.domain.pace import Limits
-from cell_control.domain.records import Policy
+from cell_control.domain.records import Member, Policy
 from cell_control.flows.recover import begin_recovery
 from cell_control.ports import Record
 from cell_core.domain.fence import Fence, Role
@@ -329,7 +330,9 @@ class World:
         return next((cell for name, cell in self.cells.items() if url_of(name) == url), None)
 
     def _fence_changed(self, cell: str, partition: str, fence: Fence | None) -> None:
-        self.oracles.fence(cell, partition, fence)
+        if self.oracles.fence(cell, partition, fence):
+            for name in self.cells:
+                self.network.stir(name)
         if fence is not None and fence.role is Role.ACTIVE:
             self._ring(split_partition(partition)[0])
 
@@ -338,12 +341,18 @@ class World:
 
     def _result(self, stuck: list[str], settled_ms: float) -> Result:
         wrong = [*self.oracles.wrong, *self.books.wrong]
+        members = [read(Member, r) for r in self.far.registry.list("member", limit=10_000)]
         if self.scenario.name == "calm":
             wrong += [f"no fault, and yet: {text}" for text in self.books.failed]
+            wrong += [
+                f"no fault, and yet: {member.operation} failed: {member.note}"
+                for member in members
+                if member.status == "failed"
+            ]
         rows: Counter[str] = Counter()
         for process in self.processes:
             rows.update(process.rows)
-        ends = Counter(record.tag for record in self.far.registry.list("member", limit=10_000))
+        ends = Counter(member.status for member in members)
         return Result(
             seed=self.seed,
             name=self.scenario.name,
@@ -358,7 +367,7 @@ class World:
             settled_ms=settled_ms,
             steps=self.steps.names,
             rows=rows,
-            ends=ends,
+            ends=Counter(map(str, ends.elements())),
             trace=self.kernel.trace,
         )
 

@@ -1,0 +1,286 @@
+"""Faults that the simulation must find, each an edit or two of the real code.
+
+`python -m tests.sim.mutants NAME --seeds 1:60` plants one and says after how many seeds it was found;
+without a name, all of them, each in a process of its own. A rule that a second one backs up is broken
+together with that one: alone it cannot do harm, and the text says so.
+"""
+
+import argparse
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Final
+
+from tests.sim.planting import Edit, plant
+
+CORE: Final = "cell_core"
+CONTROL: Final = "cell_control"
+EDGE: Final = "cell_router"
+
+NO_TAIL: Final = Edit(
+    f"{CONTROL}.domain.cutover",
+    "        lambda case: case.is_ready_at(case.next_epoch(case.move.dest)),\n",
+    "        lambda case: every(case.home, lambda f: is_frozen_at(f, case.tenant.epoch)),\n",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A fault.
+
+    Attributes:
+        step: Found by single faults at the steps of a move, not by drawn worlds.
+    """
+
+    name: str
+    edits: tuple[Edit, ...]
+    step: bool = False
+
+
+MUTANTS: Final = (
+    Mutant(
+        "commit_without_cas",
+        (
+            Edit(
+                f"{CONTROL}.adapters.registry_memory",
+                "            if lost is not None:\n",
+                "            if lost is not None and lost.kind != 'tenant':\n",
+            ),
+        ),
+    ),
+    Mutant("commit_before_the_tail", (NO_TAIL,)),
+    Mutant(
+        "activate_without_position",  # The readiness that the commit asks for backs it up.
+        (
+            NO_TAIL,
+            Edit(
+                f"{CORE}.domain.transitions",
+                "        _require(fence, position == (fence.seq, fence.chain))\n",
+                "        pass\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "lazy_activate_unprepared",  # Likewise.
+        (
+            NO_TAIL,
+            Edit(
+                f"{CORE}.domain.transitions",
+                "    return fence.base == Preparation("
+                "epoch=epoch, seq=fence.seq, chain=fence.chain).base()\n",
+                "    return True\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "unfreeze_at_an_equal_epoch",
+        (
+            Edit(
+                f"{CORE}.domain.transitions",
+                "fence.role is not Role.QUARANTINE and fence.epoch < epoch)",
+                "fence.role is not Role.QUARANTINE and fence.epoch <= epoch)",
+            ),
+        ),
+    ),
+    Mutant(
+        "reads_when_frozen",
+        (
+            Edit(
+                f"{CORE}.domain.fence",
+                "    if fence.role is Role.FROZEN:\n",
+                "    if fence.role is Role.FROZEN and epoch < 0:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "apply_without_prev_chain",
+        (
+            Edit(
+                f"{CORE}.service.replicate",
+                "            self._check_entries(tenant, stripe, fence, entries)\n",
+                "            pass\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "freeze_before_the_intent",
+        (
+            Edit(
+                f"{CONTROL}.domain.moving",
+                '    Row("begin_cutover", _CATCHING_UP, lambda _: True, _begin_cutover),\n',
+                '    Row("freeze_first", _CATCHING_UP, lambda c: c.home[0].role == "active", '
+                'lambda c: __import__("cell_control.domain.actions", fromlist=["x"])'
+                ".Freeze(cell=c.tenant.home, op=f'{c.move.operation}.{c.move.attempt}')),\n"
+                '    Row("begin_cutover", _CATCHING_UP, lambda _: True, _begin_cutover),\n',
+            ),
+        ),
+    ),
+    Mutant(
+        "rollback_without_raising",
+        (
+            Edit(
+                f"{CONTROL}.domain.owning",
+                "        epoch=case.next_epoch(before.home),\n        base=Base(mode=\"rollback\"",
+                "        epoch=before.epoch,\n        base=Base(mode=\"rollback\"",
+            ),
+        ),
+    ),
+    Mutant(
+        "seal_without_the_base",
+        (
+            Edit(
+                f"{CONTROL}.domain.retiring",
+                "    if not isinstance(view, Missing) and _is_sealable(case, cell, view):\n",
+                "    if not some(view, lambda f: f.role is Role.ACTIVE):\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "ack_before_the_push",
+        (
+            Edit(
+                f"{CORE}.app.acknowledging",
+                "            self._acknowledger.acknowledge(asked, answers, fence)\n",
+                "            pass\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "replicator_skips_a_gap",
+        (
+            Edit(
+                f"{CONTROL}.flows.replicate",
+                "        page = yield from do(self._read(self._have))\n"
+                "        self._note(page)\n"
+                "        if page.fence.seq < self._have:\n"
+                "            # Only",
+                "        page = yield from do(self._read(self._have + 1))\n"
+                "        self._note(page)\n"
+                "        if page.fence.seq < self._have:\n"
+                "            # Only",
+            ),
+        ),
+    ),
+    Mutant(
+        "router_learns_backwards",
+        (
+            Edit(
+                f"{EDGE}.registry",
+                "        if learned > epoch:\n",
+                "        if learned >= 0:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "write_at_any_epoch",
+        (
+            Edit(
+                f"{CORE}.domain.fence",
+                "            and fence.epoch == self.epoch\n            and self.seq",
+                "            and self.seq",
+            ),
+            Edit(
+                f"{CORE}.domain.fence",
+                "            fence.role is self.role\n",
+                "            fence.role in (self.role, Role.FROZEN)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "freeze_at_any_epoch",
+        (
+            Edit(
+                f"{CORE}.domain.transitions",
+                "    _require(fence, fence.role is Role.ACTIVE and fence.epoch == epoch)\n",
+                "    _require(fence, fence.role is Role.ACTIVE)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "idempotency_stays_behind",
+        (
+            Edit(
+                f"{CORE}.service.replicate",
+                "        for new in (log_document(entry), idempotency_document(entry)):\n",
+                "        for new in (log_document(entry),):\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "drop_at_any_epoch",
+        (
+            Edit(
+                f"{CORE}.domain.transitions",
+                "(Role.STANDBY, Role.QUARANTINE) and fence.epoch == epoch)\n",
+                "(Role.STANDBY, Role.QUARANTINE))\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "unknown_is_taken_for_done",
+        (
+            Edit(
+                f"{CORE}.service.process",
+                "            self._resolve(batch, made.entries[-1], deadline_ms)\n",
+                "            pass\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "entities_before_the_fence",
+        (
+            Edit(
+                f"{CORE}.service.process",
+                "            if fence is snapshot.fence and (fence.seq, fence.chain) == "
+                "(known.seq, known.chain):\n",
+                "            if fence is snapshot.fence:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "usage_is_not_counted",
+        (
+            Edit(
+                f"{CONTROL}.flows.rewriting",
+                "    values += usage_writes(before, after, known.usages)\n",
+                "",
+            ),
+        ),
+    ),
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Find one fault, or all; return 1 if one was not found."""
+    parser = argparse.ArgumentParser(prog="python -m tests.sim.mutants", description=__doc__)
+    parser.add_argument("name", nargs="?", choices=[mutant.name for mutant in MUTANTS])
+    parser.add_argument("--seeds", type=int, default=60, help="how many at most")
+    asked = parser.parse_args(argv)
+    if asked.name is not None:
+        return _one(next(m for m in MUTANTS if m.name == asked.name), asked.seeds)
+    missed = [mutant.name for mutant in MUTANTS if not found(mutant.name, asked.seeds)]
+    return int(bool(missed))
+
+
+def found(name: str, seeds: int) -> bool:
+    """Say whether the simulation finds a fault, in a process that has nothing else."""
+    command = [sys.executable, "-m", "tests.sim.mutants", name, "--seeds", str(seeds)]
+    return subprocess.run(command, check=False).returncode == 0  # noqa: S603 - itself
+
+
+def _one(mutant: Mutant, seeds: int) -> int:
+    plant(mutant.edits)
+    from tests.sim.world import run_seed  # noqa: PLC0415 - imports what was just broken
+
+    for seed in range(1, seeds + 1):
+        result = run_seed(seed)
+        if not result.ok and result.name != "registry":
+            why = (result.wrong or result.stuck)[0]
+            sys.stdout.write(f"{mutant.name}: found by seed {seed} ({result.name}): {why}\n")
+            return 0
+    sys.stdout.write(f"{mutant.name}: NOT FOUND by {seeds} seeds\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
