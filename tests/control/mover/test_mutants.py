@@ -253,12 +253,13 @@ MUTANTS: Mapping[str, tuple[str, str, str, Played]] = {
     ),
     "the home is frozen before that is on record": (
         "domain.moving",
-        "return Rewrite(tenant=replace(case.tenant, state=State.CUTOVER, move=move))",
+        "def _begin_cutover(case: Case) -> Action:",
         (
             "from cell_control.domain.actions import Freeze\n"
-            '    if some(case.home, lambda f: f.role == "active"):\n'
-            '        return Freeze(cell=case.tenant.home, op="x")\n'
-            "    return Rewrite(tenant=replace(case.tenant, state=State.CUTOVER, move=move))"
+            "from cell_control.domain.views import some\n\n\n"
+            "def _begin_cutover(case: Case) -> Action:\n"
+            "    if some(case.home, lambda f: f.role == 'active'):\n"
+            "        return Freeze(cell=case.tenant.home, op='x')"
         ),
         frozen_before_told,
     ),
@@ -310,11 +311,15 @@ MUTANTS: Mapping[str, tuple[str, str, str, Played]] = {
     ),
     "a new home is made active at once": (
         "flows.performing",
-        ("provision_standby(cell, tenant.id, epoch=epoch, home=tenant.home, start=action.start)"),
+        "def make_standby(known: Known, action: MakeStandby) -> Flow[None]:",
         (
-            "provision_home(cell, tenant.id, epoch=tenant.epoch, stripes=tenant.stripes)"
-            " if epoch == 0 else provision_standby("
-            "cell, tenant.id, epoch=epoch, home=tenant.home, start=action.start)"
+            "from cell_control.flows.cells import provision_home\n\n\n"
+            "def make_standby(known: Known, action: MakeStandby) -> Flow[None]:\n"
+            "    if action.epoch == 0:\n"
+            "        here = {'epoch': known.tenant.epoch, 'stripes': known.tenant.stripes}\n"
+            "        call = provision_home(action.cell, known.id, **here)\n"
+            "        known.see(action.cell, (yield from do(call)))\n"
+            "        return"
         ),
         created_late,
     ),
@@ -349,10 +354,12 @@ MUTANTS: Mapping[str, tuple[str, str, str, Played]] = {
     ),
     "a deadline un-freezes": (
         "domain.cutover",
-        "lambda case: _roll_back(case, _why_late(case)),",
+        "def _roll_back(case: Case, why: str) -> Action:",
         (
-            "lambda case: __import__('cell_control.domain.actions').domain.actions.Activate("
-            "cell=case.tenant.home, mode='rollback'),"
+            "from cell_control.domain.actions import Activate\n\n\n"
+            "def _roll_back(case: Case, why: str) -> Action:\n"
+            "    if case.now_ms >= case.move.deadline_ms:\n"
+            "        return Activate(cell=case.tenant.home, mode='rollback')"
         ),
         held_up,
     ),
