@@ -17,13 +17,13 @@ from typing import Final
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from cell_control.adapters.registry_sql import SqlRegistry
 from cell_control.adapters.registry_url import open_registry
 from cell_control.adapters.targets.file import FileTarget
 from cell_control.adapters.targets.kv import ENDPOINT, open_kv
 from cell_control.adapters.targets.objects import open_object
 from cell_control.adapters.targets.redis_stream import open_redis
 from cell_control.errors import Invalid
-from cell_control.ports import Registry
 from cell_control.server.cell_addresses import CellPolicy
 from cell_control.server.cell_link import open_transport
 from cell_control.server.config import Config, Publish, load
@@ -95,7 +95,7 @@ def machine(log: EventLog, clock: SystemClock) -> Machine:
     )
 
 
-def opened_registry(config: Config) -> Registry:
+def opened_registry(config: Config) -> SqlRegistry:
     """Return the registry that the configuration names; nothing is connected yet.
 
     Raises:
@@ -136,7 +136,7 @@ def _given(config: Config, of: Machine) -> Given:
             policy=CellPolicy(local=settings.local, host_suffixes=settings.cells.host_suffixes),
             connections_max=settings.cells.connections_max,
             loops=settings.loops,
-            targets=tuple(_targets(config)),
+            targets=tuple(opened_targets(config)),
         )
     except (Invalid, ValueError, ssl.SSLError):
         # Each was found good a moment ago.
@@ -145,7 +145,12 @@ def _given(config: Config, of: Machine) -> Given:
         ) from None
 
 
-def _targets(config: Config) -> Iterator[tuple[Publish, Target]]:
+def opened_targets(config: Config) -> Iterator[tuple[Publish, Target]]:
+    """Yield each place to publish to with its settings; nothing is connected yet.
+
+    Raises:
+        ConfigError: One cannot be used.
+    """
     for place, settings in enumerate(config.settings.publish):
         try:
             yield settings, _target(config, settings)
