@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from cell_control.domain.key_ring import KeyEntry, KeyState
 from cell_control.domain.lag import Totals
 from cell_control.domain.records import Cell, Lifecycle
-from cell_control.server.pages import CellShown
-from cell_control.server.recovery_routes import Recovery
+
+if TYPE_CHECKING:
+    from cell_control.server.pages import CellShown
+    from cell_control.server.recovery_routes import Recovery
 
 PROBE_AGE_MS_MAX: Final = 15 * 60_000
 """A cell that was not probed for so long gets no tenants."""
@@ -31,7 +33,7 @@ class Finding:
     way: str
 
 
-def of_cells(cells: Sequence[CellShown], now_ms: int) -> Iterator[Finding]:
+def of_cells(cells: Sequence["CellShown"], now_ms: int) -> Iterator[Finding]:
     """Yield what is wrong with the cells, one by one and together."""
     used = [c for c in cells if c.cell.lifecycle is not Lifecycle.RETIRED]
     for one in used:
@@ -82,7 +84,7 @@ def of_lag(totals: Totals) -> Iterator[Finding]:
         )
 
 
-def of_recovery(now: Recovery) -> Iterator[Finding]:
+def of_recovery(now: "Recovery") -> Iterator[Finding]:
     """Yield whether a recovery runs, and what it waits for."""
     if now.dark:
         yield Finding(
@@ -116,7 +118,7 @@ def _parity(cell: Cell, now_ms: int) -> Iterator[Finding]:
         yield Finding(level="error", subject=cell.id, text=text, way=way)
 
 
-def _fullness(one: CellShown) -> Iterator[Finding]:
+def _fullness(one: "CellShown") -> Iterator[Finding]:
     cell, room = one.cell, one.cell.capacity.tenants
     taken = one.usage.homes + one.usage.standbys
     if cell.lifecycle is Lifecycle.ACTIVE and taken >= room * FULL_SHARE:

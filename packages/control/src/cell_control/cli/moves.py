@@ -17,9 +17,7 @@ Dest = Annotated[str, Option("--to", help="The cell; left out, placement chooses
 
 @command(app, "move")
 def move(
-    session: Session, tenants: TenantNames, how: Beginning, waiting: Waiting, dest: app = tenants_module.app
-
-Dest = ""
+    session: Session, tenants: TenantNames, how: Beginning, waiting: Waiting, dest: Dest = ""
 ) -> None:
     """Move tenants to another cell, live: their clients notice nothing."""
     begin(session, "move", {"tenants": tenants, "dest": dest or None}, how, waiting)
@@ -27,9 +25,7 @@ Dest = ""
 
 @command(app, "standby")
 def standby(
-    session: Session, tenants: TenantNames, how: Beginning, waiting: Waiting, dest: app = tenants_module.app
-
-Dest = ""
+    session: Session, tenants: TenantNames, how: Beginning, waiting: Waiting, dest: Dest = ""
 ) -> None:
     """Give tenants a standby in another cell."""
     begin(session, "standby", {"tenants": tenants, "dest": dest or None}, how, waiting)

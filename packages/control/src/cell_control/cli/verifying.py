@@ -16,11 +16,10 @@ from cell_control.cli.command import command
 from cell_control.cli.failures import Exit, Failed, usage
 from cell_control.cli.output import pairs, paragraphs, table
 from cell_control.cli.session import Session
-from cell_control.domain.proof import Depth
 
 if TYPE_CHECKING:
     from cell_control.cli.client import Answer
-    from cell_control.domain.proof import Report
+    from cell_control.domain.proof import Depth, Report
     from cell_control.server.verifications import Verification
 
 POLL_S: Final = 0.2
@@ -45,7 +44,7 @@ class Depths:
     other: Annotated[str, Option(help="The cell to compare with, if not the standby.")] = ""
 
     @property
-    def depth(self) -> Depth:
+    def depth(self) -> "Depth":
         """Which of the three; raises `Failed` for two."""
         if self.positions and self.deep:
             raise usage("--positions and --deep exclude each other.")
