@@ -153,7 +153,12 @@ class LocalControl:
         if self._process is not None:
             self._process.terminate(grace_s=_STOP_GRACE_S)
             self._process = None
+        self.hang_up()
         self._port.release()
+
+    def hang_up(self) -> None:
+        """Close this thread's connection."""
+        self._client.close()
 
     def ask(
         self,

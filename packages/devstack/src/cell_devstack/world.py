@@ -183,7 +183,8 @@ class World:
         )
         self.router = LocalRouter(folder / "router", self.keys.edge_jwk, fed)
         self._stack.enter_context(self.router)
-        self._stack.enter_context(Doorbells(self._readers(), self.control.ring))
+        control = self.control
+        self._stack.enter_context(Doorbells(self._readers(), control.ring, control.hang_up))
 
     def _readers(self) -> list[Callable[[], ChangeReader]]:
         aws, azure = (self.cells[cell].database.url for cell in (AWS, AZURE))
