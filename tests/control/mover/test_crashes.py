@@ -44,17 +44,17 @@ def test_the_beginning_and_the_end_of_a_tenant_survive_a_fault_at_every_step(jou
         disturbed(journey, {step: fault})
 
 
-def test_a_move_to_a_new_cell_survives_a_fault_at_every_fourth_step():
+def test_a_move_to_a_new_cell_survives_a_fault_at_every_eighth_step():
     count = disturbed(MOVE, {})
 
-    for step, fault in zip(range(0, count + 1, 4), cycle(FAULTS), strict=False):
+    for step, fault in zip(range(0, count + 1, 8), cycle(FAULTS), strict=False):
         disturbed(MOVE, {step: fault})
 
 
 def test_a_move_that_is_rolled_back_and_tried_again_survives_crashes():
     count = disturbed(ROLLBACK, {})
 
-    for step in range(0, count + 1, 27):
+    for step in range(0, count + 1, 70):
         disturbed(ROLLBACK, {step: "crash"})
 
 

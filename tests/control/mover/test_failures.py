@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from cell_control.flows.effects import Ask, CellAnswer, NoAnswer
-from tests.control.mover.journeys import SWAP, Journey
+from tests.control.mover.journeys import ROLLBACK, SWAP, Journey
 from tests.control.mover.waiting import is_done
 from tests.control.moves import ALPHA, BETA, Scene
 from tests.control.shell import name_of
@@ -64,7 +64,7 @@ def test_a_cell_that_fails_a_few_times_only_costs_time(step: str, answer: str):
     assert scene.member().status == "done"
 
 
-@pytest.mark.parametrize("answer", ["throttled", "silence"])
+@pytest.mark.parametrize("answer", ["silence", pytest.param("throttled", marks=pytest.mark.slow)])
 def test_a_destination_that_takes_no_tail_is_given_up_after_five_attempts(answer: str):
     scene = played(SWAP, refusing("apply azure-beta", ANSWERS[answer], times=10**6))
 
@@ -211,3 +211,14 @@ def test_a_registry_that_is_down_from_any_step_on_stops_moves_and_nothing_else(r
         scene.settle(mover, writes=True)
 
         scene.check_end()
+
+
+def test_what_failed_in_a_cut_over_does_not_end_the_move_when_the_answer_to_its_end_is_lost():
+    count = [step.name for step in ROLLBACK.settle(ROLLBACK.begin())]
+    back = count.index("commit audit lineage member tenant")
+    scene = ROLLBACK.begin()
+
+    ROLLBACK.settle(scene, {back: "lost"})
+
+    scene.check_end(BETA)
+    assert scene.member().rollbacks == 1

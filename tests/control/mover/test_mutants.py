@@ -16,10 +16,14 @@ from tests.control.shell import Fault, name_of
 
 def begun(modules: Modules, **fields: Any) -> Scene:
     scene = Scene.made(**{"stripes": 2, "writes": 4, **fields}, movers=modules.mover.Mover)
-    # What never ends is noticed soon.
-    scene.limits, scene.runs_max = replace(LIMITS, actions_max=50), 25
+    short(scene)
     scene.begin(BETA)
     return scene
+
+
+def short(scene: Scene) -> None:
+    """Notice soon what never ends."""
+    scene.limits, scene.runs_max = replace(LIMITS, actions_max=30), 8
 
 
 def plain(modules: Modules) -> None:
@@ -131,6 +135,7 @@ def created_late(modules: Modules) -> None:
 def orphaned(modules: Modules) -> None:
     """A forced failover behind a home's back."""
     scene = Scene.made(stripes=2, writes=0, movers=modules.mover.Mover)
+    short(scene)
     for _ in range(6):
         scene.write()
     scene.bench.change(
@@ -385,7 +390,14 @@ def test_without_a_fault_every_scene_ends_as_it_should():
         scene(modules)
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+# Mutants that never end cost seconds.
+LONG = {"a deadline un-freezes", "a rollback keeps the epoch"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] if n in LONG else []) for n in MUTANTS],
+)
 def test_a_planted_fault_is_noticed(name: str):
     module, old, new, scene = MUTANTS[name]
     mutated = Modules(module, old, new)

@@ -76,7 +76,7 @@ def test_an_old_home_without_orphans_becomes_the_standby():
 
 
 @pytest.mark.parametrize(
-    "stride", [5, pytest.param(1, marks=pytest.mark.slow)], ids=["some", "all"]
+    "stride", [16, pytest.param(1, marks=pytest.mark.slow)], ids=["some", "all"]
 )
 @pytest.mark.parametrize("fault", get_args(Fault))
 def test_orphans_survive_a_fault_at_any_step(fault: Fault, stride: int):

@@ -11,7 +11,7 @@ from tests.control.mover.waiting import is_done
 from tests.control.moves import ALPHA, BETA, Scene
 from tests.control.shell import Drive
 
-SEEDS = 12
+SEEDS = 6
 SEEDS_DEEP = 400
 
 
@@ -135,7 +135,7 @@ def wake_at_every_step(journey: Journey, life: Callable[[Scene], None], stride: 
 def test_a_mover_that_wakes_at_any_step_after_the_end_changes_nothing(
     journey: Journey, life: Callable[[Scene], None]
 ):
-    wake_at_every_step(journey, life, stride=1 if journey is SWAP else 2)
+    wake_at_every_step(journey, life, stride=3)
 
 
 @pytest.mark.slow

@@ -63,6 +63,13 @@ class Trouble:
     failures: int = 0
     failure: str = ""
     hopeless: tuple[str, str] = ("", "")
+    is_cut_over: bool = False
+
+    def see(self, *, is_cut_over: bool) -> None:
+        """Note what is under way: what failed in a cut-over says nothing about what follows it."""
+        if self.is_cut_over and not is_cut_over:
+            self.failures = 0
+        self.is_cut_over = is_cut_over
 
 
 class Known:

@@ -124,6 +124,7 @@ class Run:
             if stop is not None:
                 return stop
         is_cut_over = known.tenant.state is State.CUTOVER
+        self._trouble.see(is_cut_over=is_cut_over)
         self._is_stopped = self._is_stopped or is_cut_over
         yield from known.observe(self._limits)
         now_ms = self._now()
