@@ -84,6 +84,7 @@ def test_a_key_woken_while_at_work_is_worked_on_once_more_and_never_twice_at_a_t
         await bench.until(lambda: len(bench.began) == 1)
         for _ in range(5):
             bench.rounds.wake("T-1")
+            await asyncio.sleep(0)  # A turn of the loop, in which it could begin once more.
         bench.go.set()
         await bench.until(lambda: len(bench.began) == 2)
         return bench.began, bench.most

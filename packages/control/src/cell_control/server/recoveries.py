@@ -1,4 +1,4 @@
-"""Brings a restored registry up to the fences, and lets the movers wait meanwhile (protocol.md 7).
+"""Brings a restored registry up to the fences while feed and writes wait (protocol.md 7).
 
 Begins when a follower of the feed knows more than the registry, or when an earlier one was cut off.
 Refuses to pass a cell that does not answer: an operator has to say that it is lost.
@@ -46,7 +46,7 @@ class Recoveries:
         """Cells that a recovery waits for."""
 
         self.running = True
-        """Whether movers have to wait; so it is until the first look."""
+        """Whether the feed and writes have to wait; so it is until the first look."""
 
     def ahead(self, rev: int) -> None:
         """Note that a follower holds `rev`, which this registry never had."""

@@ -4,7 +4,6 @@ Each goes on whatever happens in it; together they stop in order. Refuses to ans
 """
 
 from collections.abc import Iterable
-from typing import Final
 
 from cell_control.domain.following import Following
 from cell_control.ports import Record
@@ -21,9 +20,6 @@ from cell_control.server.reach import Reach
 from cell_control.server.recoveries import Recoveries
 from cell_control.server.rounds import Job, Rounds
 from cell_control.service.cells import Cells
-
-RECOVERING_MS: Final = 500
-"""How soon a mover that had to wait for a recovery looks again."""
 
 
 class Work:
@@ -89,8 +85,6 @@ class Work:
         return self.followers.ring(tenants)
 
     async def _move(self, tenant: str) -> int | None:
-        if self.recoveries.running:
-            return RECOVERING_MS
         return await self._reach.runtime.run(self._make_mover(tenant))
 
     def _campaign_job(self) -> Job:
