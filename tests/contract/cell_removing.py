@@ -5,7 +5,7 @@ import pytest
 from cell_core.domain.documents import ENTITY, TENANT
 from cell_core.domain.errors import Diverged, Fenced, NotFound
 from cell_core.domain.fence import GENESIS, Fence, Role
-from cell_core.domain.transitions import begin_drop
+from cell_core.domain.transitions import Sets, begin_drop
 from cell_core.memory import MemoryCellStore
 from tests.contract.cell_copying import assert_equal, settle_in
 from tests.contract.cell_samples import (
@@ -265,6 +265,25 @@ class RemovePromises(OnOneCell, Contract):
 
         assert stripe.fence() == Fence(role=Role.QUARANTINE, epoch=MOVED_EPOCH, home_hint=AWAY.id)
 
+    def test_a_standby_whose_stripes_are_at_different_epochs_is_dropped_whole(
+        self, stripe: Stripe
+    ) -> None:
+        tenant, here = new_tenant(), stripe.here
+        wanted = [Fence(role=Role.STANDBY, epoch=EPOCH, stripes=2)] * 2
+        here.controller.provision(tenant, wanted, DEADLINE_MS)
+        # A removal had closed one stripe when the other's epoch was raised by its home.
+        here.controller.change_one(
+            tenant, 0, lambda fence, _: begin_drop(fence, epoch=EPOCH), DEADLINE_MS
+        )
+        here.controller.change_one(tenant, 1, _raised, DEADLINE_MS)
+
+        with pytest.raises(Fenced):
+            here.remover.drop(tenant, EPOCH, DEADLINE_MS)
+        more = here.remover.drop(tenant, MOVED_EPOCH, DEADLINE_MS)
+
+        assert not more
+        assert not _is_listed(here, tenant)
+
     def test_a_tenant_that_is_gone_is_not_found(self, stripe: Stripe) -> None:
         stripe.fence_off()
         _drop(stripe)
@@ -283,6 +302,10 @@ class RemovePromises(OnOneCell, Contract):
 
         assert len(other.contents()) == 3
         assert _is_listed(other.here, other.tenant)
+
+
+def _raised(fence: Fence, _stripe: int) -> Sets | None:
+    return {"epoch": MOVED_EPOCH} if fence.epoch < MOVED_EPOCH else None
 
 
 def _truncate_once(

@@ -120,10 +120,19 @@ def fence_off(fence: Fence, *, epoch: int, home_hint: str) -> Sets | None:
 
 
 def begin_drop(fence: Fence, *, epoch: int) -> Sets | None:
-    """Close a stripe that is to be removed, so that nothing is applied to it meanwhile."""
-    if fence.role is Role.QUARANTINE and fence.epoch == epoch and fence.op == DROPPING:
+    """Close a stripe that is to be removed, so that nothing is applied to it meanwhile.
+
+    A standby may lag behind `epoch`, each stripe by itself: a removal that closed one of them has
+    to be able to close the others, whose epochs were raised while it was on its way. What is
+    quarantined may hold what nobody else has, and goes at exactly its epoch.
+    """
+    if fence.role is Role.QUARANTINE and fence.epoch <= epoch and fence.op == DROPPING:
         return None
-    _require(fence, fence.role in (Role.STANDBY, Role.QUARANTINE) and fence.epoch == epoch)
+    _require(
+        fence,
+        (fence.role is Role.STANDBY and fence.epoch <= epoch)
+        or (fence.role is Role.QUARANTINE and fence.epoch == epoch),
+    )
     return {"role": Role.QUARANTINE, "op": DROPPING}
 
 

@@ -82,31 +82,32 @@ class Remover:
 
         Raises:
             NotFound: `tenant_not_found`; it is gone.
-            Fenced: The tenant is active or frozen here, or at another epoch.
+            Fenced: The tenant is active or frozen here, or a stripe is at a later epoch.
         """
-        first = self._close(tenant, epoch, deadline_ms)
         # Stripe 0 goes last: it tells how many there are when the call is made again.
-        for stripe in reversed(range(first.stripes)):
+        for stripe, fence in reversed(self._close(tenant, epoch, deadline_ms)):
             if stripe == 0:
                 self._unlist(tenant)
             for _ in range(STEPS_MAX):
-                if not self._drop_some(partition_of(tenant, stripe), first):
+                if not self._drop_some(partition_of(tenant, stripe), fence):
                     break
             else:
                 return True
         return False
 
-    def _close(self, tenant: str, epoch: int, deadline_ms: int) -> Fence:
+    def _close(self, tenant: str, epoch: int, deadline_ms: int) -> list[tuple[int, Fence]]:
         """Quarantine each stripe that is left, so that nothing is applied to it meanwhile."""
 
         def decide(fence: Fence, _stripe: int) -> Sets | None:
             return begin_drop(fence, epoch=epoch)
 
         first = self._controller.change_one(tenant, 0, decide, deadline_ms)
+        closed = [(0, first)]
         for stripe in range(1, first.stripes):
             with suppress(NotFound):  # An earlier call removed it.
-                self._controller.change_one(tenant, stripe, decide, deadline_ms)
-        return first
+                fence = self._controller.change_one(tenant, stripe, decide, deadline_ms)
+                closed.append((stripe, fence))
+        return closed
 
     def _unlist(self, tenant: str) -> None:
         line = self._store.read(DIRECTORY, (tenant_key(tenant),)).documents
