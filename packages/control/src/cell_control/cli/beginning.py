@@ -1,7 +1,7 @@
 """Begins an operation: says what it will do, asks, begins, waits, and says what it came to."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import RenderableType
 
@@ -15,7 +15,7 @@ from cell_control.domain.records import Member, Operation, OperationStatus
 if TYPE_CHECKING:
     from cell_control.service.planning import Blast, Plan
 
-MEMBERS_SHOWN_MAX = 50
+MEMBERS_SHOWN_MAX: Final = 50
 
 
 def begin(
@@ -47,7 +47,7 @@ def begin(
         plan = session.control.begin({**body, "dry_run": True}).value.plan
         if plan is not None:
             session.out.note(f"{_sentence(kind, about)}: {_radius(plan.blast)}")
-        session.confirm("Do it?", yes=False)
+        session.confirm(f"{_sentence(kind, about)}: do it?", yes=False)
     begun = session.control.begin(body)
     operation = begun.value.operation
     assert operation is not None  # noqa: S101 - of all but dry runs
@@ -125,7 +125,7 @@ def _plan(plan: "Plan") -> Iterator[RenderableType]:
     blast = plan.blast
     yield pairs(
         [
-            ("would move", f"{blast.tenants:,} of {len(plan.members):,} tenants"),
+            ("would go", f"{blast.tenants:,} of {len(plan.members):,} tenants"),
             ("to", _counts(blast.destinations)),
             ("by priority", _counts(blast.priorities)),
             ("data", "not known" if blast.bytes is None else f"{blast.bytes:,} bytes"),

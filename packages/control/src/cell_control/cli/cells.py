@@ -135,7 +135,7 @@ def lifecycle(
 ) -> None:
     """Open a cell, close it to new tenants, quarantine or retire it."""
     if to in _CLOSING:
-        session.confirm(f"Make {cell} {to.value}?", yes=yes)
+        session.confirm(f"{cell} becomes {to.value}: do it?", yes=yes)
     found = session.control.change_lifecycle(cell, to.value, reason)
     session.out.show(found.json, _became(found.value))
 
@@ -235,9 +235,8 @@ def _check_probe(cell: Cell) -> None:
     found = cell.probe
     if found is not None and found.problems:
         raise Failed(
-            f"{cell.id} answered {len(found.problems)} requests of the parity probe wrongly.",
-            *found.problems[:5],
-            "Deploy the same release as the other cells have, then probe it again.",
+            f"{cell.id} does not answer as every cell has to: {'; '.join(found.problems[:5])}.",
+            "Is its URL right? Deploy the release that the other cells have, then probe it again.",
             code="probe_failing",
             fields={"cell": cell.id, "problems": list(found.problems)},
         )

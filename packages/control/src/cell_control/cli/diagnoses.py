@@ -109,8 +109,9 @@ def _parity(cell: Cell, now_ms: int) -> Iterator[Finding]:
         text, way = f"{cell.id} was never probed, so it gets no tenants.", again
         yield Finding(level="error", subject=cell.id, text=text, way=again)
     elif probe.problems:
-        text = f"{cell.id} answers {len(probe.problems)} requests of the parity probe wrongly."
-        way = f"Deploy the release that the other cells have, then: {again}"
+        found = "; ".join(probe.problems[:3])
+        text = f"{cell.id} does not answer the parity probe as every cell has to: {found}."
+        way = f"Reach it, deploy the release that the other cells have, then: {again}"
         yield Finding(level="error", subject=cell.id, text=text, way=way)
     elif now_ms - probe.at_ms > PROBE_AGE_MS_MAX:
         text = f"{cell.id} was last probed {(now_ms - probe.at_ms) // 60_000} minutes ago."

@@ -7,11 +7,12 @@ from typer import Option, Typer
 from cell_control.cli.command import command
 from cell_control.cli.durations import ms_of
 from cell_control.cli.failures import Failed
-from cell_control.cli.output import date, lasting, pairs, paragraphs, table
+from cell_control.cli.output import date, lasting, pairs, paragraphs, printable, table
 from cell_control.cli.session import Session
 
 if TYPE_CHECKING:
     from cell_control.domain.headroom import Absorption
+    from cell_control.domain.records import Audit
     from cell_control.server.pages import AuditShown
 
 
@@ -99,13 +100,8 @@ def audit(
         is_meant = subject in ("", audited.subject) and by in ("", audited.by)
         if is_meant and audited.action.startswith(action):
             found, kept = [*found, one.json][-limit:], [*kept, one.value][-limit:]
-    rows = [
-        (date(a.at_ms), a.by, a.action, a.subject, a.reason, _details(a.details))
-        for a in (one.audit for one in kept)
-    ]
-    headings = ("at", "by", "action", "subject", "reason", "details")
-    shown = table(headings, rows) if rows else f"Nothing in the last {since}."
-    session.out.show({"audits": found}, shown)
+    lines = [_line(one.audit) for one in kept]
+    session.out.show({"audits": found}, *(lines or [f"Nothing in the last {since}."]))
 
 
 _COMMANDS = {
@@ -126,5 +122,8 @@ def _stuck(loss: "Absorption") -> str:
     )
 
 
-def _details(found: tuple[tuple[str, str], ...]) -> str:
-    return " ".join(f"{name}={value}" for name, value in found if value)
+def _line(found: "Audit") -> str:
+    details = " ".join(f"{name}={value}" for name, value in found.details if value)
+    why = f'"{found.reason}"' if found.reason else ""
+    parts = (date(found.at_ms), found.by, found.action, found.subject, why, details)
+    return printable("  ".join(filter(None, parts)))

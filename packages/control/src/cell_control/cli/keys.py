@@ -42,13 +42,14 @@ def list_keys(session: Session, folder: Folder) -> None:
     """List all keys, what each is for, and what is next."""
     with translated():
         ring = _keys(session, folder).ring()
-    rows = [
-        (e.kid, e.purpose, e.state.value, date(e.since_ms), date(e.next_ms), _NEXT[e.state])
-        for e in ring
-    ]
-    headings = ("key", "for", "state", "since", "next step from", "which is to")
-    shown = table(headings, rows) if rows else "No keys yet: cellctl keys new"
-    session.out.show({"keys": [_json(entry) for entry in ring]}, shown)
+    rows = [(e.kid, e.purpose, e.state.value, date(e.since_ms)) for e in ring]
+    shown = table(("key", "for", "state", "since"), rows)
+    document = {"keys": [_json(entry) for entry in ring]}
+    session.out.show(document, shown if rows else "No keys yet: cellctl keys new")
+    for entry in ring:
+        if _NEXT[entry.state]:
+            when = f", from {date(entry.next_ms)} on" if entry.next_ms else ""
+            session.out.note(f"Next{when}: {entry.kid}: {_NEXT[entry.state]}")
 
 
 @command(app, "new")

@@ -31,7 +31,7 @@ def list_operations(
         page = session.control.operations(go_on, min(1000, limit - len(rows)), wanted)
         rows += page.json["operations"]
         go_on = page.value.after
-    headings = ("operation", "kind", "status", "tenants#", "done#", "failed#", "began", "by")
+    headings = ("operation", "kind", "status", "done#", "failed#", "began")
     shown = table(headings, map(_row, rows)) if rows else "No operations."
     session.out.show({"operations": rows, "after": go_on}, shown)
     if go_on is not None:
@@ -75,5 +75,5 @@ def abort(
 
 
 def _row(raw: dict[str, Any]) -> tuple[object, ...]:
-    names = ("id", "kind", "status", "tenants", "finished", "failed")
-    return (*(raw[name] for name in names), date(raw["began_ms"]), raw["by"])
+    done = f"{raw['finished']:,} of {raw['tenants']:,}"
+    return (raw["id"], raw["kind"], raw["status"], done, raw["failed"], date(raw["began_ms"]))

@@ -70,7 +70,26 @@ _WAYS: Final[Mapping[str, str]] = {
     "tenant_not_found": "See which there are with: cellctl tenant list",
     "operation_not_found": "See which there are with: cellctl ops list",
 }
-_NAMED: Final = ("tenant", "cell", "operation", "kid", "verification", "key")
+_NAMED: Final[Mapping[str, str]] = {
+    "tenant": "tenant",
+    "cell": "cell",
+    "operation": "operation",
+    "kid": "key",
+    "purpose": "key that signs for",
+    "verification": "verification",
+}
+_PROBLEMS: Final[Mapping[str, str]] = {
+    "literal_error": "not one of the words that it takes",
+    "enum": "not one of the words that it takes",
+    "string_pattern_mismatch": "not of the form that it takes",
+    "string_too_long": "too long",
+    "too_long": "too many",
+    "greater_than_equal": "too small",
+    "less_than_equal": "too large",
+    "less_than": "too large",
+    "missing": "missing",
+    "extra_forbidden": "not known to this control plane",
+}
 
 
 def failed_of(status: int, body: bytes) -> Failed:
@@ -86,8 +105,8 @@ def failed_of(status: int, body: bytes) -> Failed:
         )
     code = str(problem["code"])
     reasons = _reasons(problem)
-    named = next((f"{name} {problem[name]}" for name in _NAMED if name in problem), "")
-    ways = [text for _subject, text in reasons[:REASONS_SHOWN_MAX]]
+    named = next((f"{of} {problem[name]}" for name, of in _NAMED.items() if name in problem), "")
+    ways = reasons[:REASONS_SHOWN_MAX]
     if len(reasons) > REASONS_SHOWN_MAX:
         ways.append(f"(and {len(reasons) - REASONS_SHOWN_MAX} more reasons)")
     if code in _WAYS:
@@ -136,18 +155,19 @@ def _places(problem: Mapping[str, Any]) -> str:
 
 
 def _words(problem: object) -> str:
-    return str(problem).replace("_", " ")
+    return _PROBLEMS.get(str(problem), str(problem).replace("_", " "))
 
 
-def _reasons(problem: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return list(_each_reason(problem.get("reasons")))
+def _reasons(problem: Mapping[str, Any]) -> list[str]:
+    # Several members may be refused for the same reason: it is said once.
+    return list(dict.fromkeys(_texts(problem.get("reasons"))))
 
 
-def _each_reason(found: object) -> Iterator[tuple[str, str]]:
+def _texts(found: object) -> Iterator[str]:
     if isinstance(found, list):
         for one in found:
             if isinstance(one, dict) and isinstance(one.get("text"), str):
-                yield str(one.get("subject", "")), one["text"]
+                yield one["text"]
 
 
 def _exit(status: int, code: str, *, is_rule: bool) -> Exit:

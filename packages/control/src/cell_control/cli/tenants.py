@@ -1,7 +1,7 @@
 """Tenants: create, look at, hold back, change what may be done with them."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from typer import Option, Typer
 
@@ -12,8 +12,11 @@ from cell_control.cli.output import date, pairs, table
 from cell_control.cli.session import Session
 from cell_control.domain.records import Tenant
 
+if TYPE_CHECKING:
+    from cell_control.cli.client import Answer
+
 app = Typer(no_args_is_help=True, help="Create, show, move and hold back tenants.")
-POLL_S = 0.2
+POLL_S: Final = 0.2
 
 CellOption = Annotated[str, Option("--cell", help="Only those with a place in this cell.")]
 
@@ -83,9 +86,11 @@ def create(
     }
     created = session.control.create_tenant(body)
     found, without = created.value.tenant, created.value.without_standby
+    document = created.json
     if waiting.wait:
-        found = _settled(session, found.id, waiting.timeout_s)
-    session.out.show(created.json, _sentence(found))
+        settled = _settled(session, found.id, waiting.timeout_s)
+        found, document = settled.value, {**created.json, "tenant": settled.json}
+    session.out.show(document, _sentence(found))
     for one in without:
         session.out.note(f"No standby: {one.text}")
 
@@ -194,12 +199,12 @@ def _change(session: Session, tenant: str, change: str, body: dict[str, Any], te
     session.out.show(found.json, f"{_sentence(found.value)} {text}")
 
 
-def _settled(session: Session, tenant: str, timeout_s: float) -> Tenant:
+def _settled(session: Session, tenant: str, timeout_s: float) -> "Answer[Tenant]":
     around = session.around
     deadline_s = around.now_s() + timeout_s
     while True:
-        found = session.control.tenant(tenant).value
-        if found.settled and found.move is None:
+        found = session.control.tenant(tenant)
+        if found.value.settled and found.value.move is None:
             return found
         if around.now_s() >= deadline_s:
             raise Failed(
