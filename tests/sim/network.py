@@ -17,6 +17,7 @@ LATE_MIN_MS: Final = 2_000
 LATE_MAX_MS: Final = 90_000
 NEARBY_MS: Final = 50
 STIRS: Final = 0.5
+RETURNS: Final = 0.2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,10 +80,22 @@ class Network:
         return Fate(None if lost else there, None if answer_lost else back, again)
 
     def send(
-        self, source: str, dest: str, serve: Serve, then: Callable[[Any], None]
+        self,
+        source: str,
+        dest: str,
+        serve: Serve,
+        then: Callable[[Any], None],
+        *,
+        returns: bool = False,
     ) -> None:
-        """Have `dest` serve, and `then` called with its answer; perhaps never, perhaps twice."""
+        """Have `dest` serve, and `then` called with its answer; perhaps never, perhaps twice.
+
+        What `returns` is what can do harm when it arrives again: it does so more often.
+        """
         fate = self.fate(source, dest)
+        if returns and self.weather.late and self._kernel.chance(RETURNS):
+            late_ms = self._kernel.random.uniform(LATE_MIN_MS, LATE_MAX_MS)
+            self.hold(dest, late_ms, lambda: self._arrive(serve, then, None))
         if fate.there_ms is not None:
             self._deliver(dest, fate.there_ms, lambda: self._arrive(serve, then, fate.back_ms))
         if fate.again_ms is not None:

@@ -46,6 +46,9 @@ LOOK_MS: Final = 2000
 AGAIN_MS: Final = 1000
 REGISTRY_MS: Final = 3000
 VISITS_MAX: Final = 4
+CHANGES: Final = ("activate", "freeze", "seal", "fence-off", "drop", "provision", "commit")
+"""Steps that change who owns a tenant."""
+
 TOKEN_S: Final = 20
 
 
@@ -450,10 +453,8 @@ class ControlProcess:
             else:
                 self._after(timeout_ms, lambda: come(silence))
             return
-        if fate == "lost":
-            self._network.send(self.name, dest, serve, lambda _: None)
-        else:
-            self._network.send(self.name, dest, serve, come)
+        then = (lambda _: None) if fate == "lost" else come
+        self._network.send(self.name, dest, serve, then, returns=name.startswith(CHANGES))
         self._after(timeout_ms, lambda: come(silence))
 
     def _die(self) -> None:

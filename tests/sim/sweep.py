@@ -20,7 +20,7 @@ FATES: Final = ("crash", "lost", "failed", "late", "zombie")
 dead."""
 
 FIRST_MOVE_MS: Final = 500
-SECOND_MOVE_MS: Final = 9_000
+SECOND_MOVE_MS: Final = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ def scenario_of(seed: int) -> Scenario:
         cells=2,
         routers=1,
         tenants=(("T-1", 2, Policy(ack="refuse" if seed % 4 == 2 else "local"), has_standby),),
-        works_ms=SECOND_MOVE_MS + 3_000,
-        pace_ms=150,
+        works_ms=SECOND_MOVE_MS + 1_500,
+        pace_ms=200,
         operate_ms=0,
         keep_ms=1_500,
         moves=((FIRST_MOVE_MS, "T-1", ""), (SECOND_MOVE_MS, "T-1", "")),
