@@ -1,25 +1,34 @@
 """A tenant is explained from the registry alone."""
 
+from dataclasses import replace
+
 import pytest
 
+from cell_control.codec import read, write_of
 from cell_control.domain.records import Tenant
 from cell_control.errors import NotFound
+from cell_control.ports import Key
 from cell_control.service.explain import Explainer, Explanation
 from cell_control.service.tenants import NewTenant
 from tests.control.services.office import BY, Office
 
 
 def _explained(office: Office, lag: int | None = 3, action: str = "") -> Explanation:
-    def next_action(tenant: Tenant) -> str:
-        return action
+    return Explainer(office.desk, lag=lambda _: lag, next_action=lambda _: action).explain("T-1")
 
-    return Explainer(office.desk, lag=lambda _: lag, next_action=next_action).explain("T-1")
+
+def _settle(office: Office) -> None:
+    [record] = office.desk.registry.get([Key(kind="tenant", key="T-1")])
+    assert record is not None
+    settled = replace(read(Tenant, record), settled=True)
+    office.desk.registry.commit([write_of(settled, record.rev)])
 
 
 def test_a_tenant_at_rest_is_explained_in_sentences() -> None:
     office = Office((100, 50))
     asked = NewTenant(id="T-1", home="aws-0")
     office.tenants.create(asked, by=BY, reason="new customer")
+    _settle(office)
 
     found = _explained(office)
 
@@ -30,6 +39,15 @@ def test_a_tenant_at_rest_is_explained_in_sentences() -> None:
         "Nothing is left to do.",
     )
     assert [one.home for one in found.lineage] == ["aws-0"]
+
+
+def test_what_a_process_has_not_come_to_yet_is_not_called_done() -> None:
+    office = Office()
+    office.create("T-1")
+
+    text = " ".join(_explained(office).sentences)
+
+    assert "Something is left to do" in text
 
 
 def test_a_move_and_what_holds_it_back_are_explained() -> None:
@@ -44,7 +62,7 @@ def test_a_move_and_what_holds_it_back_are_explained() -> None:
     assert "copying, attempt 1" in text
     assert "quarantine" in text
     assert "no standby" in text
-    assert "would do next: copy" in text
+    assert "The reconciler is at: copy." in text
 
 
 def test_a_pin_is_explained() -> None:

@@ -90,7 +90,7 @@ class ControlPlane:
             *TenantRoutes(Tenants(desk), reach.threads, machine.new_id).rows(),
             *OperationRoutes(Operations(desk), reach.threads).rows(),
             *InsightRoutes(
-                reach, self.work.followers.lags, machine.now_ms, lambda _tenant: ""
+                reach, self.work.followers.lags, machine.now_ms, self.work.stops.next_of
             ).rows(),
             *VerificationRoutes(self.verifications, desk, reach.threads).rows(),
             *RecoveryRoutes(self.work.recoveries, desk, reach.threads).rows(),

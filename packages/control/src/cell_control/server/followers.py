@@ -5,7 +5,7 @@ found.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from cell_control.codec import read
@@ -98,11 +98,11 @@ class Followers:
 
     def _begin(self, tenant: str) -> None:
         if tenant not in self._running:
-            self._running[tenant] = asyncio.create_task(self._ended(tenant, self._visit(tenant)))
+            self._running[tenant] = asyncio.create_task(self._watched(tenant))
 
-    async def _ended(self, tenant: str, visit: Awaitable[None]) -> None:
+    async def _watched(self, tenant: str) -> None:
         try:
-            await visit
+            await self._visit(tenant)
         except (RegistryError, Unavailable):
             pass  # The watcher says so once; the sweep comes again.
         except Exception as error:  # noqa: BLE001 - a shell's last line: others must be visited

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from cell_control.codec import read
 from cell_control.domain.lag import BEHIND_MAX, Behind, Lags, Totals
-from cell_control.domain.records import Audit, Tenant
+from cell_control.domain.records import Audit
 from cell_control.flows.lag_now import LagNow, lag_now
 from cell_control.server.pages import AuditPage, AuditShown, PageQuery
 from cell_control.server.reach import Reach
@@ -42,7 +42,7 @@ class InsightRoutes:
         reach: Reach,
         lags: Lags,
         now_ms: Callable[[], int],
-        next_action: Callable[[Tenant], str],
+        next_action: Callable[[str], str],
     ) -> None:
         self._reach = reach
         self._lags = lags

@@ -12,7 +12,7 @@ from cell_control.server.ended_members import EndedMembers
 from cell_control.server.followers import Followers
 from cell_control.server.given import Given
 from cell_control.server.loops import LoopSet
-from cell_control.server.movers import movers_of
+from cell_control.server.movers import Stops, movers_of
 from cell_control.server.open_records import Listeners, OpenRecords
 from cell_control.server.probes import THREADS_MAX, Probes
 from cell_control.server.publishers import Publisher, Sources
@@ -38,8 +38,9 @@ class Work:
             steps=loops.run,
         )
         self.probes = Probes(reach.link, given.grants, machine, contract=given.contract)
+        self.stops = Stops()
         self._make_mover = given.make_mover or movers_of(
-            machine, reach.figures.step, keep_s=loops.keep_s
+            machine, reach.figures.step, self.stops.note, keep_s=loops.keep_s
         )
         self.movers = self._rounds("movers", self._move, loops.movers_max)
         self.campaigns = self._rounds("campaigns", self._campaign_job(), loops.campaigns_max)

@@ -19,8 +19,8 @@ LINEAGE_MAX: Final = 100
 Lag = Callable[[str], int | None]
 """How many entries a tenant's standby is behind; None if it is not known."""
 
-Next = Callable[[Tenant], str]
-"""What the reconciler would do with a tenant now: a row's name, empty for nothing."""
+Next = Callable[[str], str]
+"""What the reconciler waits for with a tenant: a row's name and why; empty if it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Explanation:
     Attributes:
         home, standby: The cells; the standby's is None if there is none.
         lag: Entries that the standby is behind; None if it is not known.
-        next: What the reconciler would do now.
+        next: What the reconciler waits for, as far as the process that was asked knows.
         lineage: Its epochs, the oldest first; at most 100, the newest of them.
         sentences: The same for people.
     """
@@ -62,7 +62,7 @@ class Explainer:
         sites = read_sites(self._desk.registry)
         home = sites.of(found.home).cell
         standby = sites.of(found.standby).cell if found.standby else None
-        lag, action = self._lag(tenant), self._next(found)
+        lag, action = self._lag(tenant), self._next(tenant)
         return Explanation(
             tenant=found,
             home=home,
@@ -92,8 +92,16 @@ def _sentences(
         _standby(standby, lag),
         *_moving(tenant),
         *_held_back(tenant),
-        f"The reconciler would do next: {action}." if action else "Nothing is left to do.",
+        _next(tenant, action),
     ]
+
+
+def _next(tenant: Tenant, action: str) -> str:
+    if action:
+        return f"The reconciler is at: {action}."
+    if tenant.settled and tenant.move is None and tenant.leaving is None:
+        return "Nothing is left to do."
+    return "Something is left to do, and the process that you asked has not come to it."
 
 
 def _decided(tenant: Tenant) -> str:
