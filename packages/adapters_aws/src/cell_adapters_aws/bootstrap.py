@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from cell_adapters_aws.changes import StreamReader
 from cell_adapters_aws.handler import NAMESPACE, LambdaHandler, make_handler
 from cell_adapters_aws.store import DynamoCellStore
-from cell_core.system import CellSettings, build_app
+from cell_core.system import CellSettings, StoreSettings, build_app
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,25 +25,33 @@ _CONNECTIONS_MAX: Final = 16
 """Lambda sends one request at a time; a local host sends as many as it has threads."""
 
 
-class Settings(CellSettings):
-    """What the function reads from its environment, with units in the names.
+class DatabaseSettings(StoreSettings):
+    """Where the cell's table is, with units in the names.
 
     Attributes:
         AWS_REGION: Set by Lambda.
         CELL_DYNAMODB_ENDPOINT: Of a stand-in in the local world; empty for the real service.
-        CELL_TRACING: Whether the function sends traces to X-Ray.
     """
 
     AWS_REGION: str = Field(pattern="^[a-z0-9-]{1,32}$")
     CELL_TABLE: str = Field(pattern="^[A-Za-z0-9_.-]{3,255}$")
     CELL_DYNAMODB_ENDPOINT: str = ""
-    CELL_TRACING: bool = False
 
     @model_validator(mode="after")
     def _the_real_service_outside_the_local_world(self) -> Self:
         if self.CELL_DYNAMODB_ENDPOINT and not self.CELL_LOCAL:
             raise ValueError("CELL_DYNAMODB_ENDPOINT is for the local world only")
         return self
+
+
+class Settings(DatabaseSettings, CellSettings):
+    """What the function reads from its environment.
+
+    Attributes:
+        CELL_TRACING: Whether the function sends traces to X-Ray.
+    """
+
+    CELL_TRACING: bool = False
 
 
 def bootstrap() -> LambdaHandler:
@@ -62,7 +70,7 @@ def bootstrap() -> LambdaHandler:
     )
 
 
-def connect(settings: Settings) -> "DynamoDBClient":
+def connect(settings: DatabaseSettings) -> "DynamoDBClient":
     """Return a client that sends each request once and gives up in time; sends nothing yet.
 
     It is botocore's, which is what boto3's clients are, without 60 ms of CPU for boto3's resources.
@@ -77,7 +85,7 @@ def connect(settings: Settings) -> "DynamoDBClient":
     return cast("DynamoDBClient", client)
 
 
-def change_reader(settings: Settings, *, stream_arn: str, tokens: str = "") -> StreamReader:
+def change_reader(settings: DatabaseSettings, *, stream_arn: str, tokens: str = "") -> StreamReader:
     """Return a reader of the table's stream, for a worker that serves no requests.
 
     Raises:
@@ -104,7 +112,7 @@ def _session() -> botocore.session.Session:
     return session
 
 
-def _config(settings: Settings) -> Config:
+def _config(settings: DatabaseSettings) -> Config:
     return Config(
         connect_timeout=settings.CELL_STORE_CONNECT_TIMEOUT_S,
         read_timeout=settings.CELL_STORE_READ_TIMEOUT_S,

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from cell_adapters_azure.handler import make_app
 from cell_adapters_azure.store import CosmosCellStore
 from cell_core.domain.errors import BackendError
-from cell_core.system import CellSettings, build_app
+from cell_core.system import CellSettings, StoreSettings, build_app
 
 if TYPE_CHECKING:
     import azure.functions as func
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _NAME = r"^[^/\\?#]{1,255}$"
 
 
-class Settings(CellSettings):
-    """What the function reads from its environment, with units in the names.
+class DatabaseSettings(StoreSettings):
+    """Where the cell's container is, with units in the names.
 
     Attributes:
         CELL_COSMOS_KEY: Empty for the function's managed identity, the only way in production.
@@ -49,6 +49,10 @@ class Settings(CellSettings):
         return self
 
 
+class Settings(DatabaseSettings, CellSettings):
+    """What the function reads from its environment."""
+
+
 def bootstrap() -> "func.FunctionApp":
     """Build the app from the environment; called once per process, at import of `function_app`.
 
@@ -64,7 +68,7 @@ def bootstrap() -> "func.FunctionApp":
     return make_app(app, logger)
 
 
-def connect(settings: Settings) -> "ContainerProxy":
+def connect(settings: DatabaseSettings) -> "ContainerProxy":
     """Return the cell's container, after three short requests: account, consistency, container.
 
     Every request then is one on the wire: the SDK has read what it wants to know beforehand.
@@ -84,7 +88,7 @@ def connect(settings: Settings) -> "ContainerProxy":
     return container
 
 
-def _client(settings: Settings) -> "CosmosClient":
+def _client(settings: DatabaseSettings) -> "CosmosClient":
     """Return a client that sends each request once and gives up in time (azure-cosmos 4.17.1)."""
     # 160 ms of imports that a cold start need not pay; nor need it wait for the network.
     from azure.core.pipeline.transport import RequestsTransport  # noqa: PLC0415 - see above
@@ -118,7 +122,7 @@ def _client(settings: Settings) -> "CosmosClient":
     )
 
 
-def managed_identity(settings: Settings) -> "TokenCredential":
+def managed_identity(settings: DatabaseSettings) -> "TokenCredential":
     """Return the function's identity, which asks for a token when the first request needs one.
 
     Not DefaultAzureCredential: it would try variables, tools and caches in turn, for seconds, and

@@ -29,13 +29,12 @@ class SettingsError(Exception):
     """A cell cannot start: names of settings and kinds of problem, never values."""
 
 
-class CellSettings(BaseModel):
-    """What every cell needs to know; the names are those of the environment.
+class StoreSettings(BaseModel):
+    """What whoever works on a cell's store needs to know; the names are those of the environment.
 
     Attributes:
         CELL_ID: Its name on the wire and the audience of its grants.
         CELL_ORDINAL: The remainder of the epochs it owns.
-        CELL_GRANT_KEYS: A JWKS with the public keys of the edge and the control plane.
         CELL_LOCAL: The local world: plain http and keys instead of identities are allowed.
         CELL_STORE_CONNECT_TIMEOUT_S, CELL_STORE_READ_TIMEOUT_S: Bounds of one call to the store.
     """
@@ -44,7 +43,6 @@ class CellSettings(BaseModel):
 
     CELL_ID: str = Field(pattern=ID_PATTERN)
     CELL_ORDINAL: int = Field(ge=0, lt=CELLS_MAX)
-    CELL_GRANT_KEYS: str = Field(min_length=2)
     CELL_LOCAL: bool = False
     CELL_LOG_LEVEL: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     CELL_STORE_CONNECT_TIMEOUT_S: float = Field(default=0.5, gt=0, le=5)
@@ -63,6 +61,16 @@ class CellSettings(BaseModel):
             found = invalid.errors(include_url=False, include_context=False, include_input=False)
             problems = ", ".join(f"{e['loc'][0] if e['loc'] else ''}: {e['type']}" for e in found)
             raise SettingsError(f"cannot start: {problems}") from None
+
+
+class CellSettings(StoreSettings):
+    """What every cell needs to know to serve.
+
+    Attributes:
+        CELL_GRANT_KEYS: A JWKS with the public keys of the edge and the control plane.
+    """
+
+    CELL_GRANT_KEYS: str = Field(min_length=2)
 
 
 class SystemClock:
