@@ -1,0 +1,95 @@
+# Who may talk to whom inside the network: what is not named is denied, in both directions.
+
+resource "azurerm_network_security_group" "workers" {
+  for_each = local.private
+
+  name                = "workers"
+  resource_group_name = local.group
+  location            = local.location
+  tags                = local.contract_tags
+
+  security_rule {
+    name                       = "no-one-calls-in"
+    priority                   = 4096
+    direction                  = "Inbound"
+    access                     = "Deny"
+    protocol                   = "*"
+    source_address_prefix      = "*"
+    source_port_range          = "*"
+    destination_address_prefix = "*"
+    destination_port_range     = "*"
+  }
+
+  security_rule {
+    name                       = "https-out"
+    description                = "To the database and storage by private addresses; to Entra, logs and standbys by public ones."
+    priority                   = 100
+    direction                  = "Outbound"
+    access                     = "Allow"
+    protocol                   = "Tcp"
+    source_address_prefix      = "VirtualNetwork"
+    source_port_range          = "*"
+    destination_address_prefix = "*"
+    destination_port_range     = "443"
+  }
+
+  security_rule {
+    name                       = "nothing-else-out"
+    priority                   = 4096
+    direction                  = "Outbound"
+    access                     = "Deny"
+    protocol                   = "*"
+    source_address_prefix      = "*"
+    source_port_range          = "*"
+    destination_address_prefix = "*"
+    destination_port_range     = "*"
+  }
+}
+
+resource "azurerm_network_security_group" "endpoints" {
+  for_each = local.private
+
+  name                = "endpoints"
+  resource_group_name = local.group
+  location            = local.location
+  tags                = local.contract_tags
+
+  security_rule {
+    name                       = "https-from-the-network"
+    description                = "From the workers, and from networks that were peered with this one."
+    priority                   = 100
+    direction                  = "Inbound"
+    access                     = "Allow"
+    protocol                   = "Tcp"
+    source_address_prefix      = "VirtualNetwork"
+    source_port_range          = "*"
+    destination_address_prefix = "VirtualNetwork"
+    destination_port_range     = "443"
+  }
+
+  security_rule {
+    name                       = "no-one-else-in"
+    priority                   = 4096
+    direction                  = "Inbound"
+    access                     = "Deny"
+    protocol                   = "*"
+    source_address_prefix      = "*"
+    source_port_range          = "*"
+    destination_address_prefix = "*"
+    destination_port_range     = "*"
+  }
+}
+
+resource "azurerm_subnet_network_security_group_association" "workers" {
+  for_each = local.private
+
+  subnet_id                 = azurerm_subnet.workers[each.key].id
+  network_security_group_id = azurerm_network_security_group.workers[each.key].id
+}
+
+resource "azurerm_subnet_network_security_group_association" "endpoints" {
+  for_each = local.private
+
+  subnet_id                 = azurerm_subnet.endpoints[each.key].id
+  network_security_group_id = azurerm_network_security_group.endpoints[each.key].id
+}
