@@ -30,11 +30,13 @@ class Lock:
     Attributes:
         name: `requirements/<name>.txt` is written, and `requirements/<name>.in` read if it exists.
         packages: Folders below `packages/` whose declared dependencies it holds.
+        extras: Names of optional dependencies of theirs that it holds too.
         within: A lock whose versions this one must repeat, so that tests run what is shipped.
     """
 
     name: str
     packages: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
     within: str | None = None
 
     @property
@@ -48,7 +50,7 @@ LOCKS: Final = (
     Lock(name="uv"),
     Lock(name="pip"),
     Lock(name="cloudflare_worker"),
-    Lock(name="dev", packages=EVERY_PACKAGE),
+    Lock(name="dev", packages=EVERY_PACKAGE, extras=("query",)),
     Lock(name="aws_worker", packages=("core", "adapters_aws"), within="dev"),
     Lock(name="azure_worker", packages=("core", "adapters_azure"), within="dev"),
     Lock(name="router", packages=("core", "router"), within="dev"),
@@ -76,8 +78,11 @@ def declared(lock: Lock) -> list[str]:
     """Return the third-party requirements that `lock` answers for, sorted."""
     found: set[str] = set()
     for package in lock.packages:
-        project = tomllib.loads((ROOT / "packages" / package / "pyproject.toml").read_text())
-        found.update(project["project"]["dependencies"])
+        text = (ROOT / "packages" / package / "pyproject.toml").read_text()
+        project = tomllib.loads(text)["project"]
+        found.update(project["dependencies"])
+        for extra in lock.extras:
+            found.update(project.get("optional-dependencies", {}).get(extra, []))
     source = lock.path.with_suffix(".in")
     if source.exists():
         found.update(line.partition("#")[0].strip() for line in source.read_text().splitlines())

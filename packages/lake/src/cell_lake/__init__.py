@@ -1,0 +1,1 @@
+"""The lake: every state change of every cell in one open table, exactly once."""

@@ -1,0 +1,1 @@
+"""What the lake decides, without I/O."""

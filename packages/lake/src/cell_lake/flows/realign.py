@@ -1,0 +1,46 @@
+"""Find where a journal goes on that was cut back, dropped or copied in since it was last read.
+
+Epochs only grow along a journal, and what follows a cut has a larger one than all that was cut
+off. So the entries behind the cursor, in the order of (epoch, seq), are the end of the journal,
+and where they begin is found by halving.
+"""
+
+from cell_core.domain.documents import LOG, Document, Page, Snapshot, log_key
+from cell_lake.domain.limits import PROBES_MAX
+from cell_lake.domain.reading import JournalCut, before, is_ahead
+from cell_lake.domain.shards import Stripe
+from cell_lake.domain.state import Cursor
+from cell_lake.flows.steps import Flow, Read, ReadPage
+
+
+def realign(stripe: Stripe, cursor: Cursor) -> Flow[Cursor | None]:
+    """Return the place from which to read on, or None if all that is there was dealt with.
+
+    Raises:
+        JournalCut: It was cut again meanwhile.
+    """
+    oldest: Page = yield ReadPage(stripe.partition, LOG, None, 1)
+    newest: Snapshot = yield Read(stripe.partition)
+    if newest.fence is None or not oldest.documents:
+        return None
+    low = int(oldest.documents[0].key.removeprefix(LOG))
+    high = newest.fence.seq + 1
+    found: Document | None = None
+    for _ in range(PROBES_MAX):
+        if low >= high:
+            break
+        middle = (low + high) // 2
+        document = yield from _entry(stripe, middle)
+        if is_ahead(cursor, document):
+            found, high = document, middle
+        else:
+            low = middle + 1
+    return None if found is None else before(cursor, found)
+
+
+def _entry(stripe: Stripe, seq: int) -> Flow[Document]:
+    key = log_key(seq)
+    found: Snapshot = yield Read(stripe.partition, (key,))
+    if key not in found.documents:
+        raise JournalCut(seq=seq)
+    return found.documents[key]

@@ -1,0 +1,181 @@
+"""`LakeTable` as a Delta table, written by delta-rs, in a folder or an object store by its URL.
+
+Refuses to set `delta.setTransactionRetentionDuration`: a forgotten transaction id is a row twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
+from deltalake import WriterProperties as Properties
+from deltalake.exceptions import TableNotFoundError
+
+from cell_lake.arrow import batch_of_rows, schema_of
+from cell_lake.delta_errors import translated
+from cell_lake.domain.rows import Row
+from cell_lake.domain.schema import EVENTS, INDEXED, PARTITION, Column, Kind, faults_of
+from cell_lake.errors import LakeConflict, LakeSchemaDiffers
+from cell_lake.ports import Compacted, LakeHandle
+
+if TYPE_CHECKING:
+    from arro3.core import RecordBatch
+
+COMMIT_TRIES_MAX: Final = 20
+"""Appends of other shards that may come between; each costs one more read of the log's end."""
+
+FILE_BYTES: Final = 128 * 1024 * 1024
+"""What compaction aims at."""
+
+_KINDS: Final[Mapping[str, Kind]] = {
+    "string": "text",
+    "integer": "int32",
+    "long": "int64",
+    "timestamp": "time",
+    "date": "date",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaLakeTable:
+    """The events' table at `url`; `options` are those of delta-rs's object stores.
+
+    Safe to use from many threads; every call opens the table afresh.
+    """
+
+    url: str
+    options: Mapping[str, str] | None = None
+
+    def open(self, application: str) -> LakeHandle:
+        """See `LakeTable.open`."""
+        table = opened(self.url, EVENTS, partition=PARTITION, options=self.options)
+        with translated("open"):
+            version = table.transaction_version(application) or 0
+        return _Handle(table, application, version)
+
+    def compact(self, date: str) -> Compacted:
+        """See `LakeTable.compact`."""
+        table = self._opened()
+        with translated("compact", writes="files"):
+            done: dict[str, Any] = table.optimize.compact(
+                partition_filters=[(PARTITION, "=", date)],
+                target_size=FILE_BYTES,
+                writer_properties=_properties(),
+            )
+        return Compacted(files_before=done["numFilesRemoved"], files_after=done["numFilesAdded"])
+
+    def vacuum(self, older_than_h: int) -> int:
+        """See `LakeTable.vacuum`; files of writers that died before their commit go too."""
+        table = self._opened()
+        with translated("vacuum"):
+            gone = table.vacuum(
+                retention_hours=older_than_h,
+                dry_run=False,
+                enforce_retention_duration=False,
+                full=True,
+            )
+        return len(gone)
+
+    def erase(self, tenant: str) -> int:
+        """See `LakeTable.erase`; each file that holds a row of the tenant is written anew."""
+        table = self._opened()
+        quoted = tenant.replace("'", "''")
+        with translated("erase", writes="files"):
+            done: dict[str, Any] = table.delete(f"tenant_id = '{quoted}'")
+        return int(done["num_deleted_rows"])
+
+    def files(self) -> Sequence[str]:
+        """See `LakeTable.files`."""
+        table = self._opened()
+        with translated("files"):
+            return list(table.file_uris())
+
+    def _opened(self) -> DeltaTable:
+        return opened(self.url, EVENTS, partition=PARTITION, options=self.options)
+
+
+@dataclass(frozen=True, slots=True)
+class _Handle:
+    table: DeltaTable
+    application: str
+    version: int
+
+    def append(self, n: int, rows: Sequence[Row]) -> None:
+        append(self.table, batch_of_rows(rows), self.application, n)
+
+
+def append(table: DeltaTable, batch: "RecordBatch", application: str, n: int) -> None:
+    """Append `batch` to `table`, as it was opened, as number `n` of `application`.
+
+    Raises:
+        As `LakeHandle.append`.
+    """
+    with translated("append", writes="commit"):
+        write_deltalake(
+            table,
+            batch,
+            mode="append",
+            # Columns that a newer writer added stay, and ours are added.
+            schema_mode="merge",
+            writer_properties=_properties(),
+            commit_properties=CommitProperties(
+                app_transactions=[Transaction(application, n)],
+                custom_metadata={"application": application, "n": str(n)},
+                max_commit_retries=COMMIT_TRIES_MAX,
+            ),
+        )
+
+
+def opened(
+    url: str,
+    columns: Sequence[Column],
+    *,
+    partition: str | None,
+    options: Mapping[str, str] | None,
+) -> DeltaTable:
+    """Return the table at `url` as it is now, made with `columns` if there is none.
+
+    Raises:
+        LakeUnavailable: The store did not answer.
+        LakeSchemaDiffers: Its columns are others.
+    """
+    given = dict(options) if options else None
+    with translated("open"):
+        try:
+            table = DeltaTable(url, storage_options=given)
+        except TableNotFoundError:
+            table = _created(url, columns, partition, given)
+        held = {f.name: _kind(f.type) for f in table.schema().fields}
+    faults = faults_of(held, columns)
+    if faults:
+        raise LakeSchemaDiffers(faults=faults)
+    return table
+
+
+def _created(
+    url: str,
+    columns: Sequence[Column],
+    partition: str | None,
+    options: dict[str, str] | None,
+) -> DeltaTable:
+    try:
+        with translated("create", writes="commit"):
+            return DeltaTable.create(
+                url,
+                Schema.from_arrow(schema_of(columns)),
+                mode="error",
+                partition_by=partition,
+                storage_options=options,
+                configuration={"delta.dataSkippingStatsColumns": ",".join(INDEXED)},
+            )
+    except LakeConflict:  # Another one made it.
+        return DeltaTable(url, storage_options=options)
+
+
+def _kind(delta_type: object) -> str:
+    name = str(getattr(delta_type, "type", "nested"))
+    return _KINDS.get(name, name)
+
+
+def _properties() -> Properties:
+    return Properties(compression="ZSTD", compression_level=3)
