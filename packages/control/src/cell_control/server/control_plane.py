@@ -16,6 +16,7 @@ from cell_control.server.feed_routes import FeedRoutes
 from cell_control.server.gate import Gate
 from cell_control.server.given import Given
 from cell_control.server.insight_routes import InsightRoutes
+from cell_control.server.lake_routes import LakeRoutes
 from cell_control.server.openapi import openapi
 from cell_control.server.operation_routes import OperationRoutes
 from cell_control.server.reach import Reach
@@ -92,6 +93,7 @@ class ControlPlane:
             *InsightRoutes(
                 reach, self.work.followers.lags, machine.now_ms, self.work.stops.next_of
             ).rows(),
+            *LakeRoutes(reach).rows(),
             *VerificationRoutes(self.verifications, desk, reach.threads).rows(),
             *RecoveryRoutes(self.work.recoveries, desk, reach.threads).rows(),
         ]
