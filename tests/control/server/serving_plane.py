@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cell_control.ports import Registry
+from cell_control.server.config import Loops
 from cell_control.server.control_plane import ControlPlane
 from cell_control.server.process import Listening, serve_until
 from tests.control.server.plane import NO_LOOPS, SEEN_S, given_of
@@ -42,13 +43,15 @@ class Announcing(io.StringIO):
 
 
 @contextmanager
-def served(folder: Path, registry: Registry, port: int = 0) -> Iterator[Served]:
+def served(
+    folder: Path, registry: Registry, port: int = 0, loops: Loops = NO_LOOPS
+) -> Iterator[Served]:
     """Serve `registry` until the block ends."""
     plane = Served()
 
     async def run() -> None:
         plane.loop, plane.told = asyncio.get_running_loop(), asyncio.Event()
-        given = given_of(folder, registry, None, NO_LOOPS, plane.log)
+        given = given_of(folder, registry, None, loops, plane.log)
         listening = Listening(
             address="127.0.0.1", port=port, tls=None, connections_max=64, stop_s=0.5
         )
