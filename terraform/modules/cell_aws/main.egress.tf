@@ -12,7 +12,7 @@ resource "aws_subnet" "public" {
   count = local.with_egress ? 1 : 0
 
   vpc_id                  = aws_vpc.cell[0].id
-  availability_zone       = data.aws_availability_zones.available[0].names[0]
+  availability_zone       = "${var.region}${var.aws_zones[0]}"
   cidr_block              = cidrsubnet(var.network_cidr, 2, 2)
   map_public_ip_on_launch = false
   tags                    = merge(local.contract_tags, { Name = "${var.cell_id}-public" })

@@ -1,11 +1,6 @@
 # The cell's own network: two private subnets, and private ways to the state and to the lake. There
 # is no way in, and no other way out unless main.egress.tf opens one.
 
-data "aws_availability_zones" "available" {
-  count = local.with_network ? 1 : 0
-  state = "available"
-}
-
 resource "aws_vpc" "cell" {
   count = local.with_network ? 1 : 0
 
@@ -27,7 +22,7 @@ resource "aws_subnet" "private" {
   count = local.with_network ? 2 : 0
 
   vpc_id                  = aws_vpc.cell[0].id
-  availability_zone       = data.aws_availability_zones.available[0].names[count.index]
+  availability_zone       = "${var.region}${var.aws_zones[count.index]}"
   cidr_block              = cidrsubnet(var.network_cidr, 2, count.index)
   map_public_ip_on_launch = false
   tags                    = merge(local.contract_tags, { Name = "${var.cell_id}-private-${count.index}" })

@@ -62,3 +62,15 @@ variable "aws_standby_egress" {
     error_message = "aws_standby_egress belongs to a private network; without one every connection is open."
   }
 }
+
+variable "aws_zones" {
+  description = "Letters of the two availability zones of the private network; named, so that a new zone of the region moves nothing."
+  type        = list(string)
+  default     = ["a", "b"]
+  nullable    = false
+
+  validation {
+    condition     = length(distinct(var.aws_zones)) == 2 && length(var.aws_zones) == 2 && alltrue([for zone in var.aws_zones : can(regex("^[a-z]$", zone))])
+    error_message = "aws_zones are the letters of two different zones, such as a and b."
+  }
+}
