@@ -113,6 +113,13 @@ class Network:
 
         self._kernel.later(ms, unless_stirred)
 
+    def flush(self, ms: float) -> None:
+        """Have all that is held arrive within so long."""
+        for held in self._held.values():
+            for arrive in held:
+                self._kernel.later(self._kernel.random.uniform(0, ms), arrive)
+            held.clear()
+
     def stir(self, dest: str) -> None:
         """Something has changed at `dest`: what is late may well arrive now."""
         held = self._held.get(dest)

@@ -97,6 +97,8 @@ class ControlProcess:
         self._limits, self._steps = limits, steps
         self._tokens: dict[tuple[str, int], str] = {}
         self._parts = 0
+        self._flows: dict[int, Flow[Any]] = {}
+        self._numbers = 0
         registry.on_commit.append(self._committed)
 
     def now_ms(self) -> int:
@@ -136,6 +138,10 @@ class ControlProcess:
             self._kernel.say("crash of", self.name)
             self.is_up = False
             self.life += 1
+            # Now, and not whenever memory is collected.
+            for flow in list(self._flows.values()):
+                flow.close()
+            self._flows.clear()
 
     def ring(self, tenants: Iterable[str]) -> None:
         """A doorbell."""
@@ -326,10 +332,12 @@ class ControlProcess:
     ) -> None:
         """Drive `flow` as long as this life lasts; what it raises goes to `failed`."""
         life = self.life
+        self._numbers += 1
+        number = self._numbers
+        self._flows[number] = flow
 
         def go(answer: Any) -> None:
             if self.life != life:
-                flow.close()
                 return
             try:
                 if isinstance(answer, RegistryError):
@@ -337,8 +345,10 @@ class ControlProcess:
                 else:
                     effect = flow.send(answer)
             except StopIteration as end:
+                del self._flows[number]
                 done(end.value)
             except RegistryError as error:
+                del self._flows[number]
                 if failed is None:
                     raise
                 failed(error)

@@ -84,6 +84,8 @@ class SimRouter(Sim):
         self._disk = MemoryStore()
         self._verify = registering.verifier()
         self._done: dict[str, Callable[[Any], None]] = {}
+        # Of all lives: what the dead had begun must not be tidied up whenever memory is collected.
+        self._exchanges: dict[str, Any] = {}
         self._numbers = iter(range(10**9))
         self.start()
 
@@ -145,8 +147,10 @@ class SimRouter(Sim):
         self.edge.now_s = int(START_MS + self._kernel.now) // 1000
 
     def _advance(self, x: Any, event: object) -> None:
+        self._exchanges[x.request.id] = x
         super()._advance(x, event)
         if x.shell == "over":
+            del self._exchanges[x.request.id]
             _, reply = self.replies.pop(x.request.id)
             then = self._done.pop(x.request.id, None)
             if then is not None:

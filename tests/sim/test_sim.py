@@ -1,0 +1,118 @@
+"""The simulation itself, a few seeds of it, and that it finds what is planted."""
+
+from collections import Counter
+
+import pytest
+
+from tests.sim.chaos import CLIMATES
+from tests.sim.kernel import Endless, Kernel
+from tests.sim.mutants import MUTANTS, found
+from tests.sim.planting import Edit, planted
+from tests.sim.sweep import FATES, Planned, count_of, pairs, single
+from tests.sim.world import Result, drawn, run_seed
+
+FEW = (13, 5)
+"""Rough, and with bad stores: a second together."""
+
+
+def _text(result: Result) -> str:
+    lines = [*result.wrong, *(f"stuck: {one}" for one in result.stuck)]
+    return "\n".join([*lines, f"replay: make sim SEEDS={result.seed}"])
+
+
+@pytest.mark.parametrize("seed", FEW)
+def test_whatever_goes_wrong_nothing_is_lost_and_all_comes_to_rest(seed: int):
+    result = run_seed(seed)
+
+    assert result.ok, _text(result)
+    assert result.acks > 50
+    assert result.reads > 20
+
+
+def test_one_seed_is_one_run():
+    first = run_seed(3, keeps_trace=True)
+
+    again = run_seed(3, keeps_trace=True)
+
+    assert len(first.trace) > 100
+    assert again.trace == first.trace
+
+
+def test_without_faults_no_request_of_a_client_fails_although_tenants_move():
+    result = run_seed(0)
+
+    assert result.failed == []
+    assert result.ends["done"] >= 2
+
+
+def test_seeds_draw_every_climate():
+    names = Counter(drawn(seed).name for seed in range(12))
+
+    assert names == dict.fromkeys(CLIMATES, 2)
+
+
+def test_a_run_that_does_not_end_is_ended():
+    kernel = Kernel(1)
+
+    def again() -> None:
+        kernel.later(0, again)
+
+    again()
+
+    with pytest.raises(Endless):
+        kernel.run(1)
+
+
+def test_a_fault_whose_text_is_gone_is_refused():
+    with pytest.raises(AssertionError, match="stands 0 times"):
+        planted("a = 1\n", [Edit("m", "b = 1", "b = 2")], "m.py")
+
+
+def test_a_planned_fault_names_the_command_that_replays_it():
+    plan = Planned(1, (7,), ("zombie",))
+
+    assert plan.command == (
+        "python -m tests.sim --crash-every-step --seeds 1 --step 7 --fate zombie"
+    )
+
+
+@pytest.mark.parametrize("fate", FATES)
+def test_a_fault_at_the_commit_of_a_move_is_survived(fate: str):
+    names = count_of(0)
+    step = names.index("commit audit lineage member tenant usage")
+
+    result = Planned(0, (step,), (fate,)).run()
+
+    assert result.ok, _text(result)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(1, 201, 20))
+def test_two_hundred_seeds_find_nothing(start: int):
+    results = [run_seed(seed) for seed in range(start, start + 20)]
+
+    assert not [_text(result) for result in results if not result.ok]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("fate", FATES)
+def test_a_move_survives_a_fault_at_every_step(seed: int, fate: str):
+    results = [plan.run() for plan in single(seed) if plan.fates == (fate,)]
+
+    assert len(results) > 80
+    assert not [_text(result) for result in results if not result.ok]
+
+
+@pytest.mark.slow
+def test_a_move_survives_two_faults():
+    results = [plan.run() for plan in list(pairs(0))[::97]]
+
+    assert len(results) > 50
+    assert not [_text(result) for result in results if not result.ok]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [mutant.name for mutant in MUTANTS])
+def test_a_planted_fault_is_found(name: str):
+    assert found(name, 100)
