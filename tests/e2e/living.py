@@ -20,6 +20,12 @@ from cell_devstack.world import LocalCell, World
 PATIENCE_S: Final = 90.0
 """How long a test waits for what it wants to see; the machine may be busy."""
 
+PAUSE_S: Final = 0.02
+"""Of each client between two writes: a move is looked at, not what the machine bears."""
+
+STORE_S: Final = 3.0
+"""How long cells wait for databases that share a busy machine with everything else."""
+
 _POLL_S: Final = 0.02
 
 
@@ -89,6 +95,7 @@ class Living:
                 tenant,
                 threads=threads,
                 seed=number,
+                pause_s=PAUSE_S,
             )
             for number, stream in enumerate(_streams(stripes), start=1)
         ]

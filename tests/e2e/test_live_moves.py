@@ -15,7 +15,7 @@ from cell_devstack.fault_proxy import Refuse, Watcher
 from cell_devstack.http_framing import Message
 from cell_devstack.local_control import ControlSettings
 from cell_devstack.world import AWS, AZURE, LocalCell, World, Zips
-from tests.e2e.living import Living, until
+from tests.e2e.living import STORE_S, Living, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e-live-moves")]
 
@@ -39,7 +39,7 @@ _OTHER = {AWS: AZURE, AZURE: AWS}
 def started(zips: Zips) -> Iterator[World]:
     # Probed once: a cell that is down just then would get no tenants for a while.
     settings = ControlSettings(loops={"keep_s": KEEP_S, "probe_s": 600})
-    with World(zips, control=settings) as world:
+    with World(zips, control=settings, store_s=STORE_S) as world:
         yield world
 
 
@@ -92,7 +92,7 @@ def test_a_tenant_of_two_stripes_moves_with_both_of_them(world, name, home):
 
 
 def test_a_tenant_without_standby_is_copied_as_it_writes_and_its_old_home_is_freed(world, name):
-    places = _places(world, AWS)
+    places = world.control.places()[AWS]
     with Living(world, name, AWS, standby=False) as living:
         member = living.move(f"{name}-move", AZURE)
         kept = living.record["leaving"]
@@ -104,7 +104,7 @@ def test_a_tenant_without_standby_is_copied_as_it_writes_and_its_old_home_is_fre
     assert (books.failed, books.retried) == ({}, {})
     with pytest.raises(Answered, match="tenant_not_found"):
         world.cells[AWS].client.control("GET", f"/{name}")
-    assert _places(world, AWS) == places
+    assert world.control.places()[AWS] == places
     # And all of it can be copied there again.
     body = {"id": f"{name}-standby", "kind": "standby", "tenants": [name], "dest": AWS}
     world.control.ask("POST", "/operations", body)
@@ -231,12 +231,3 @@ def _acknowledged_by(living: Living, command_id: str, ack: str) -> object:
 
 def _other_cell(living: Living) -> LocalCell:
     return living.world.cells[_OTHER[living.home.id]]
-
-
-def _places(world: World, cell: str) -> tuple[int, int]:
-    [usage] = [
-        one["usage"]
-        for one in world.control.ask("GET", "/cells")["cells"]
-        if one["cell"]["id"] == cell
-    ]
-    return usage["homes"], usage["standbys"]

@@ -37,10 +37,11 @@ class Op:
 class Operations:
     """Makes operations of a seed. `markers` names what only one tenant can answer."""
 
-    def __init__(self, tenants, key, seed):
+    def __init__(self, tenants, key, seed, *, deadline_ms=DEADLINE_MS):
         self.markers = {tenant: secrets.token_hex(16) for tenant in tenants}
         self._tenants = list(tenants)
         self._key = key
+        self._deadline_ms = deadline_ms
         self._generator = random.Random(seed)
         self._count = 0
 
@@ -71,7 +72,7 @@ class Operations:
         tenant = self._tenants[0] if hot else generator.choice(self._tenants)
         roll = generator.random()
         if roll < 0.3:
-            data = get(READ_PATH.format(tenant), self._key, x_deadline_ms=DEADLINE_MS)
+            data = get(READ_PATH.format(tenant), self._key, x_deadline_ms=self._deadline_ms)
             return Op("read", tenant, data, marker=self.markers[tenant])
         if roll < 0.4:
             note = {"id": f"n{generator.randrange(20)}", "value": generator.randrange(1000)}
@@ -87,19 +88,24 @@ class Operations:
         body = {"tenant_id": tenant, "domain": domain, "command_id": command_id, **what}
         raw = json.dumps(body).encode()
         path = "/process" if self._count % 2 else "/v1/commands"
-        data = post(path, self._key, raw, x_deadline_ms=DEADLINE_MS)
+        data = post(path, self._key, raw, x_deadline_ms=self._deadline_ms)
         return Op("command", tenant, data, command_id=command_id)
 
 
 class Traffic:
-    """`clients` connections, until as many requests were answered as were asked for."""
+    """`clients` connections, until as many requests were answered as were asked for.
 
-    def __init__(self, operations, books, port, *, clients, seed):
+    Each waits `pause_s` after what was answered for good.
+    """
+
+    def __init__(self, operations, books, port, *, clients, seed, pause_s=0.0):
         self._operations = operations
         self._books = books
         self._port = port
         self._clients = clients
         self._seed = seed
+        self._pause_s = pause_s
+        self._wanted = 0
         self._ended = float("inf")
 
     async def prepare(self, tenants):
@@ -110,10 +116,11 @@ class Traffic:
 
     async def run(self, requests):
         """Ask, and then settle what is open; it counts as wrong what cannot be settled."""
+        self._wanted = requests
 
         def goes_on():
             loop = asyncio.get_running_loop()
-            if self._books.requests < requests:
+            if self._books.requests < self._wanted:
                 return True
             self._ended = min(self._ended, loop.time())
             return False
@@ -121,6 +128,10 @@ class Traffic:
         async with asyncio.TaskGroup() as group:
             for number in range(self._clients):
                 group.create_task(self._client(number, self._operations.draw, goes_on))
+
+    def finish(self):
+        """Ask for nothing more."""
+        self._wanted = 0
 
     async def _client(self, number, draw, goes_on):
         generator = random.Random(f"{self._seed}-{number}")
@@ -144,6 +155,8 @@ class Traffic:
                 # Less patient than the edge asks for: it has to bear that.
                 op.due = loop.time() + min(PATIENCE_S, pause_s) * generator.uniform(0.5, 1.0)
                 unsettled.append(op)
+            elif self._pause_s:
+                await asyncio.sleep(self._pause_s)
         connection.close()
 
     async def _send(self, connection, op):

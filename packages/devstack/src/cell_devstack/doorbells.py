@@ -26,18 +26,9 @@ Ring = Callable[[Collection[str]], None]
 class Doorbells:
     """One thread for each feed; a context manager that ends them."""
 
-    def __init__(
-        self,
-        readers: Sequence[Callable[[], ChangeReader]],
-        ring: Ring,
-        hang_up: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Take functions that open a reader: each is called anew after its feed was gone.
-
-        `hang_up` is called by each thread that rang, at its end.
-        """
+    def __init__(self, readers: Sequence[Callable[[], ChangeReader]], ring: Ring) -> None:
+        """Take functions that open a reader: each is called anew after its feed was gone."""
         self._ring = ring
-        self._hang_up = hang_up
         self._stopped = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(opened,), name=f"doorbell-{number}")
@@ -67,7 +58,6 @@ class Doorbells:
             except (CellError, OSError, RuntimeError):
                 # Its database is down or was emptied: begin with what the feed shows then.
                 reader, pause_s = None, _AFTER_ERROR_S
-        self._hang_up()
 
 
 def dynamo_reader(client: Any, table: str, streams: Any) -> ChangeReader:  # noqa: ANN401 - boto3's clients are made at run time

@@ -10,8 +10,8 @@ import secrets
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote
@@ -29,6 +29,7 @@ from cell_core.wire.registry import CellRecord
 from cell_core.wire.registry_keys import new_private_jwk, public_jwk
 from cell_devstack.held_port import HeldPort
 from cell_devstack.json_client import Answer, JsonClient, NoAnswer
+from cell_devstack.local_router import RouterSettings
 from cell_devstack.process import ChildDidNotStart, ChildProcess, PythonProgram
 
 _START_TIMEOUT_S: Final = 30.0
@@ -153,12 +154,7 @@ class LocalControl:
         if self._process is not None:
             self._process.terminate(grace_s=_STOP_GRACE_S)
             self._process = None
-        self.hang_up()
         self._port.release()
-
-    def hang_up(self) -> None:
-        """Close this thread's connection."""
-        self._client.close()
 
     def ask(
         self,
@@ -174,7 +170,8 @@ class LocalControl:
             Denied: It said no.
             NoAnswer: Nothing came back.
         """
-        headers = {"authorization": f"Bearer {self.tokens[role]}"}
+        # It may be killed between two calls, so no connection outlives one.
+        headers = {"authorization": f"Bearer {self.tokens[role]}", "connection": "close"}
         answer = self._client.send(method, f"/v1{path}", headers, body)
         if answer.status not in (200, 201, 202):
             raise Denied(f"{method} {path}", answer)
@@ -230,14 +227,21 @@ class LocalControl:
 
     def members(self, operation: str) -> list[dict[str, Any]]:
         """Return what became of each tenant of an operation."""
-        found: list[dict[str, Any]] = []
-        after = ""
-        while True:
-            page = self.ask("GET", f"/operations/{operation}/members?limit=1000{after}")
-            found += page["members"]
-            if not page.get("after"):
-                return found
-            after = f"&after={quote(page['after'])}"
+        return self._pages(f"/operations/{operation}/members", "members")
+
+    def tenants(self) -> list[dict[str, Any]]:
+        """Return every tenant's record, in the order of their ids."""
+        return self._pages("/tenants", "tenants")
+
+    def places(self) -> dict[str, tuple[int, int]]:
+        """Return how many homes and standbys each cell is said to have."""
+        usages = [one["usage"] for one in self.ask("GET", "/cells")["cells"]]
+        return {usage["cell"]: (usage["homes"], usage["standbys"]) for usage in usages}
+
+    def recounted_places(self) -> dict[str, tuple[int, int]]:
+        """Return the same, counted anew from the records of tenants, of which none moves."""
+        tenants, cells = self.tenants(), self.ask("GET", "/cells")["cells"]
+        return {name: _places_in(name, tenants) for name in (one["cell"]["id"] for one in cells)}
 
     def move(self, operation: str, tenants: Collection[str], dest: str, **more: Any) -> None:  # noqa: ANN401 - JSON
         """Begin to move `tenants` to the cell `dest`; `more` are other members of the request."""
@@ -289,6 +293,25 @@ class LocalControl:
                 raise TimeoutError(complaint)
             time.sleep(_POLL_S)
 
+    def feed(self, router: RouterSettings) -> RouterSettings:
+        """Return `router` as the settings of one that follows this registry."""
+        return replace(
+            router,
+            source=f"{self.url}/v1/registry",
+            credential_file=str(self.token_path(Role.EDGE)),
+            registry_keys=self.registry_keys,
+        )
+
+    def _pages(self, path: str, items: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        after = ""
+        while True:
+            page = self.ask("GET", f"{path}?limit=1000{after}")
+            found += page[items]
+            if not page.get("after"):
+                return found
+            after = f"&after={quote(page['after'])}"
+
     def _make_tokens(self) -> TokenFile:
         file = NO_TOKENS
         for role in Role:
@@ -320,6 +343,14 @@ class LocalControl:
 
 def _is_at_rest(tenant: Mapping[str, Any]) -> bool:
     return bool(tenant.get("settled")) and tenant.get("move") is None
+
+
+def _places_in(cell: str, tenants: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
+    homes = standbys = 0
+    for tenant in tenants:
+        homes += tenant["home"] == cell
+        standbys += cell in (tenant["standby"], (tenant["leaving"] or {}).get("cell"))
+    return homes, standbys
 
 
 def _parts(items: list[str], size: int) -> list[list[str]]:

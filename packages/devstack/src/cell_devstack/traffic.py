@@ -70,13 +70,19 @@ class Books:
 
 
 class Traffic:
-    """Random transfers between four accounts of one tenant."""
+    """Random transfers between four accounts of one tenant.
 
-    def __init__(self, sender: Sender, tenant: str, *, threads: int, seed: int) -> None:
+    Each thread waits `pause_s` between two commands.
+    """
+
+    def __init__(
+        self, sender: Sender, tenant: str, *, threads: int, seed: int, pause_s: float = 0.0
+    ) -> None:
         self.books = Books()
         self._sender = sender
         self._tenant = tenant
         self._seed = seed
+        self._pause_s = pause_s
         self._stopped = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(number,), name=f"{tenant}-{number}")
@@ -108,7 +114,7 @@ class Traffic:
     def _run(self, number: int) -> None:
         generator = random.Random(self._seed * 1000 + number)  # noqa: S311 - traffic, not a secret
         count = 0
-        while not self._stopped.is_set():
+        while not self._stopped.wait(self._pause_s):
             debit, credit = generator.sample(ACCOUNTS, 2)
             amount = str(generator.randint(1, 500))
             command_id = f"t{self._seed}-{number}-{count}"

@@ -7,11 +7,10 @@ Everything that is started is ended by its own process id. Refuses to reach beyo
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol, Self
 
-from cell_control.server.roles import Role
 from cell_core.ports import ChangeReader
 from cell_core.wire.registry import CellRecord
 from cell_devstack.cell_client import CellClient
@@ -111,6 +110,8 @@ class World:
         router: What the edge router is started with.
         control: What the control plane is started with; without it there is none, and `registry`
             tells the router by hand where tenants are.
+        store_s: How long cells wait for an answer of their databases; by default as they do
+            anywhere, which is short for databases that share a busy machine with all the rest.
     """
 
     router: LocalRouter
@@ -126,6 +127,7 @@ class World:
         partitions: int = 1,
         router: RouterSettings | None = None,
         control: ControlSettings | None = None,
+        store_s: float | None = None,
     ) -> None:
         self.keys = LocalKeys()
         self.cells: dict[str, LocalCell] = {}
@@ -135,6 +137,7 @@ class World:
         self._partitions = partitions
         self._router_settings = router or RouterSettings()
         self._control_settings = control
+        self._store_s = store_s
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -175,16 +178,10 @@ class World:
         self._stack.enter_context(self.control)
         for cell in self.cells.values():
             self.control.declare(cell.record)
-        fed = replace(
-            self._router_settings,
-            source=f"{self.control.url}/v1/registry",
-            credential_file=str(self.control.token_path(Role.EDGE)),
-            registry_keys=self.control.registry_keys,
-        )
+        fed = self.control.feed(self._router_settings)
         self.router = LocalRouter(folder / "router", self.keys.edge_jwk, fed)
         self._stack.enter_context(self.router)
-        control = self.control
-        self._stack.enter_context(Doorbells(self._readers(), control.ring, control.hang_up))
+        self._stack.enter_context(Doorbells(self._readers(), self.control.ring))
 
     def _readers(self) -> list[Callable[[], ChangeReader]]:
         aws, azure = (self.cells[cell].database.url for cell in (AWS, AZURE))
@@ -237,7 +234,9 @@ class World:
         return self._cell(AZURE, "azure", 2, host, database, link)
 
     def _settings(self, cell: str, ordinal: int) -> dict[str, str]:
+        waits = {} if self._store_s is None else {"CELL_STORE_READ_TIMEOUT_S": str(self._store_s)}
         return {
+            **waits,
             "CELL_ID": cell,
             "CELL_ORDINAL": str(ordinal),
             "CELL_GRANT_KEYS": self.keys.jwks,
