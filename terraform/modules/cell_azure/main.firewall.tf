@@ -1,5 +1,15 @@
 # Who may talk to whom inside the network: what is not named is denied, in both directions.
 
+locals {
+  # The database and storage by private addresses, logs by public ones; standbys only where wanted.
+  https_out = merge({
+    stores = { priority = 100, to = "VirtualNetwork" }
+    logs   = { priority = 110, to = "AzureMonitor" }
+    }, var.azure_standby_egress ? {
+    standbys = { priority = 120, to = "Internet" }
+  } : {})
+}
+
 resource "azurerm_network_security_group" "workers" {
   for_each = local.private
 
@@ -20,17 +30,20 @@ resource "azurerm_network_security_group" "workers" {
     destination_port_range     = "*"
   }
 
-  security_rule {
-    name                       = "https-out"
-    description                = "To the database and storage by private addresses; to Entra, logs and standbys by public ones."
-    priority                   = 100
-    direction                  = "Outbound"
-    access                     = "Allow"
-    protocol                   = "Tcp"
-    source_address_prefix      = "VirtualNetwork"
-    source_port_range          = "*"
-    destination_address_prefix = "*"
-    destination_port_range     = "443"
+  dynamic "security_rule" {
+    for_each = local.https_out
+
+    content {
+      name                       = "https-to-${security_rule.key}"
+      priority                   = security_rule.value.priority
+      direction                  = "Outbound"
+      access                     = "Allow"
+      protocol                   = "Tcp"
+      source_address_prefix      = "VirtualNetwork"
+      source_port_range          = "*"
+      destination_address_prefix = security_rule.value.to
+      destination_port_range     = "443"
+    }
   }
 
   security_rule {

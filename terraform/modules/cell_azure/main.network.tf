@@ -41,7 +41,7 @@ resource "azurerm_subnet" "workers" {
   resource_group_name  = local.group
   virtual_network_name = azurerm_virtual_network.cell["cell"].name
   address_prefixes     = [cidrsubnet(var.network_cidr, 1, 0)]
-  # A home pushes its journal to a standby in another cloud, over the internet and https.
+  # Logs, and a home's pushes to its standby, leave by public addresses; main.firewall.tf says which.
   default_outbound_access_enabled   = true
   private_endpoint_network_policies = "Enabled"
 

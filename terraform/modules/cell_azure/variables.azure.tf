@@ -43,6 +43,18 @@ variable "azure_deployer_cidrs" {
   }
 }
 
+variable "azure_standby_egress" {
+  description = "Whether workers in the private network may open connections to other cells: what tenants with acknowledgements from a standby need."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.azure_standby_egress || var.private_network
+    error_message = "azure_standby_egress belongs to a private network; without one every connection is open."
+  }
+}
+
 variable "azure_peered_network_ids" {
   description = "Networks in Azure, by resource id, that resolve the cell's private names: the edge's and the runners', once they are peered."
   type        = map(string)

@@ -12,7 +12,7 @@ variables {
 }
 
 mock_provider "azurerm" {
-  source = "./tests/mocks"
+  source = "./tests"
 }
 
 run "is_the_cell_that_the_contract_describes" {

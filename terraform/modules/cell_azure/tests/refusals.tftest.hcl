@@ -12,7 +12,7 @@ variables {
 }
 
 mock_provider "azurerm" {
-  source = "./tests/mocks"
+  source = "./tests"
 }
 
 run "refuses_the_whole_internet_as_an_edge" {

@@ -12,7 +12,7 @@ variables {
 }
 
 mock_provider "azurerm" {
-  source = "./tests/mocks"
+  source = "./tests"
 }
 
 run "is_secure_by_default" {
@@ -151,6 +151,11 @@ run "is_secure_by_default" {
   }
 
   assert {
+    condition     = toset([for rule in azurerm_network_security_group.workers["cell"].security_rule : rule.destination_address_prefix if rule.direction == "Outbound" && rule.access == "Allow"]) == toset(["AzureMonitor", "VirtualNetwork"])
+    error_message = "Workers may open connections to the internet."
+  }
+
+  assert {
     condition     = length(azurerm_subnet_network_security_group_association.workers) == 1 && length(azurerm_subnet_network_security_group_association.endpoints) == 1
     error_message = "A subnet has no rules."
   }
@@ -221,5 +226,16 @@ run "takes_a_key_of_the_customer" {
   assert {
     condition     = azurerm_cosmosdb_account.state.key_vault_key_id == "https://keys.vault.azure.net/keys/cell" && azurerm_storage_account.lake.customer_managed_key[0].key_vault_key_id == "https://keys.vault.azure.net/keys/cell" && output.cell.resources.key == "https://keys.vault.azure.net/keys/cell"
     error_message = "State or lake are not encrypted with the key that was named."
+  }
+}
+
+run "lets_workers_out_to_standbys_only_where_wanted" {
+  variables {
+    azure_standby_egress = true
+  }
+
+  assert {
+    condition     = contains([for rule in azurerm_network_security_group.workers["cell"].security_rule : rule.destination_address_prefix if rule.direction == "Outbound" && rule.access == "Allow"], "Internet")
+    error_message = "A home cannot push to its standby."
   }
 }
