@@ -17,6 +17,10 @@ from tests.control.server.plane import token
 NOWHERE: Final = "http://127.0.0.1:1"
 
 
+def _briefly(seconds: float) -> None:
+    time.sleep(min(seconds, 0.03))
+
+
 @dataclass(frozen=True)
 class Ran:
     """What a command came to."""
@@ -45,7 +49,7 @@ class Terminal:
     read_s: float = 20.0
     variables: dict[str, str] = field(default_factory=dict)
     ahead_ms: int = 0
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = _briefly
 
     def as_role(self, role: str) -> "Terminal":
         return replace(self, role=role)

@@ -7,6 +7,7 @@ Members that this release does not know are ignored; a missing one is a failure 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote
 
@@ -202,10 +203,15 @@ def _name(text: str) -> str:
     return quote(text, safe="")
 
 
+@cache
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(kind)
+
+
 def _read(body: bytes, kind: type[T]) -> Answer[T]:
     try:
         found = json.loads(body)
-        return Answer(TypeAdapter(kind).validate_python(found), found)
+        return Answer(_adapter(kind).validate_python(found), found)
     except (ValueError, RecursionError, ValidationError):
         raise Failed(
             "The answer is not what this cellctl understands.",

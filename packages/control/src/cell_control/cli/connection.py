@@ -177,12 +177,15 @@ def read_token(path: Path | None) -> str:
     return text
 
 
-def trusting(ca: Path | None) -> ssl.SSLContext | bool:
-    """Return how certificates are verified.
+def trusting(server: str, ca: Path | None) -> ssl.SSLContext | bool:
+    """Return how the certificate of `server` is verified.
 
     Raises:
         Failed: The file of authorities cannot be used.
     """
+    if server.startswith("http://"):
+        # There is none; a context that trusts nobody is made in no time.
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if ca is None:
         return True
     try:

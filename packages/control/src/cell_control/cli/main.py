@@ -4,12 +4,14 @@ Each command loads what it needs and no more.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from traceback import extract_tb
 from typing import Final
 
 from typer import Typer
+from typer.main import get_command
 
 from cell_control.cli import (
     cells,
@@ -35,7 +37,8 @@ _HELP: Final = "Operate cells and tenants: see where they are, move them, prove 
 _EPILOG: Final = f"Exit codes: {_CODES}\n\nEnvironment: {_VARIABLES}"
 
 
-def made_app(plugs: str = up.GROUP) -> Typer:
+@cache
+def commands(plugs: str = up.GROUP) -> Callable[..., None]:
     """Return all commands; those of other packages are in the entry points of the group `plugs`."""
     app = Typer(
         name="cellctl",
@@ -58,7 +61,7 @@ def made_app(plugs: str = up.GROUP) -> Typer:
     app.add_typer(tokens.app, name="token")
     login.add_to(app)
     up.add_to(app, plugs)
-    return app
+    return get_command(app)
 
 
 def main() -> None:
@@ -70,7 +73,7 @@ def run(arguments: Sequence[str], around: Surroundings, *, plugs: str = up.GROUP
     """Run one command; return the exit code."""
     out = Output(around.out, around.err, json="--json" in arguments)
     try:
-        made_app(plugs)(list(arguments), prog_name="cellctl", obj=around)
+        commands(plugs)(list(arguments), prog_name="cellctl", obj=around)
     except SystemExit as ended:
         return _code(ended)
     except Failed as failed:

@@ -106,7 +106,7 @@ class Session:
         return Connection(
             self.place.server,
             token,
-            verify=trusting(self.place.ca),
+            verify=trusting(self.place.server, self.place.ca),
             sleep=self.around.sleep,
             generator=self.around.generator,
             read_s=self.around.read_s,
