@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cell_core.domain.documents import LOG, Document, Page, Snapshot, log_key
+from cell_core.domain.errors import LostRace
 from cell_lake.domain.limits import DEAD_MAX, RANGES_MAX, Limits
 from cell_lake.domain.reading import JournalCut, Reading, Room, behind
 from cell_lake.domain.rows import Row
@@ -126,7 +127,7 @@ def _intent(flush: Flush) -> Flow[tuple[Document | None, Intent]]:
         return held, read_intent(held)
     handle: LakeHandle = yield Open(flush.application)
     if handle.version != 0:
-        raise StateLost(shard=flush.shard, n=0, found=handle.version)
+        yield from _disagree(flush, None, 0, handle.version)
     return None, Intent(n=0, is_open=False)
 
 
@@ -134,17 +135,18 @@ def _write(flush: Flush, held: Document | None, wanted: Intent, rows: Sequence[R
     """Write the intent `wanted` in place of `held`, and carry it out."""
     batch = next_intent(flush.shard, held, wanted)
     yield Commit(batch)
-    handle = yield from _opened(flush, wanted)
+    open_intent = batch.writes[0].document
+    handle = yield from _opened(flush, open_intent, wanted)
     if handle.version < wanted.n:
         yield Append(handle, wanted.n, rows)
-    yield from _close(flush, batch.writes[0].document, wanted)
+    yield from _close(flush, open_intent, wanted)
 
 
 def _resume(
     flush: Flush, held: Document, intent: Intent, stripes: Sequence[Stripe]
 ) -> Flow[Published]:
     """Finish an intent that was left open; what was asked for is still to be done."""
-    handle = yield from _opened(flush, intent)
+    handle = yield from _opened(flush, held, intent)
     rows: list[Row] = []
     if handle.version < intent.n:
         for part in intent.ranges:
@@ -155,12 +157,21 @@ def _resume(
     return Published(n=intent.n, rows=len(rows), resumed=True, more=tuple(more))
 
 
-def _opened(flush: Flush, intent: Intent) -> Flow[LakeHandle]:
-    """Return the table, opened after `intent` was written."""
+def _opened(flush: Flush, held: Document, intent: Intent) -> Flow[LakeHandle]:
+    """Return the table, opened after `intent` was written as `held`."""
     handle: LakeHandle = yield Open(flush.application)
     if handle.version not in (intent.n - 1, intent.n):
-        raise StateLost(shard=flush.shard, n=intent.n, found=handle.version)
+        yield from _disagree(flush, held, intent.n, handle.version)
     return handle
+
+
+def _disagree(flush: Flush, held: Document | None, n: int, version: int) -> Flow[None]:
+    """Raise what it means that the table is at `version` while the intent that was read is `n`."""
+    found: Snapshot = yield Read(flush.partition, (INTENT,))
+    now = found.documents.get(INTENT)
+    if (now.version if now else 0) != (held.version if held else 0):
+        raise LostRace(shard=flush.shard)  # Others have finished it, and gone on.
+    raise StateLost(shard=flush.shard, n=n, found=version)
 
 
 def _close(flush: Flush, held: Document, intent: Intent) -> Flow[None]:
