@@ -1,4 +1,4 @@
-"""Run seeds: `python -m tests.sim --seeds 1:200`; a failing one prints the command that replays it."""
+"""Run seeds: `python -m tests.sim --seeds 1:200`; a failing one prints what replays it."""
 
 import argparse
 import json
@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.progress import track
 
+from tests.sim.scenario import Result
 from tests.sim.sweep import FATES, Run, pairs, single
-from tests.sim.world import Result, run_seed
+from tests.sim.world import run_seed
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -107,8 +108,8 @@ def _sum_up(
         return
     rows_text = ", ".join(f"{name} {count}" for name, count in rows.most_common())
     out.print(
-        f"{figures['runs']} runs, {len(figures['failed'])} failed, {figures['runs_per_s']} a second;"
-        f" {figures['acknowledged']} writes acknowledged, {figures['reads']} reads,"
+        f"{figures['runs']} runs, {len(figures['failed'])} failed, "
+        f"{figures['runs_per_s']} a second; {figures['acknowledged']} writes acknowledged, {figures['reads']} reads,"
         f" members {figures['members']}",
         highlight=False,
     )

@@ -139,7 +139,9 @@ class Client:
             if not self._is_known(reply):
                 self._failed("write", command_id, reply)
                 again_ms = self._kernel.random.uniform(50, 400)
-                self._kernel.later(again_ms, lambda: self._send(b"POST", b"/process", body, replied))
+                self._kernel.later(
+                    again_ms, lambda: self._send(b"POST", b"/process", body, replied)
+                )
                 return
             self._acknowledged(command_id, reply)
             self.moved, self.doubt, self.is_idle = self.moved + amount, 0, True
@@ -201,9 +203,7 @@ class Client:
 
     # ── One request ──────────────────────────────────────────────────────────
 
-    def _send(
-        self, method: bytes, path: bytes, body: bytes, then: Callable[[Any], None]
-    ) -> None:
+    def _send(self, method: bytes, path: bytes, body: bytes, then: Callable[[Any], None]) -> None:
         books = self._books
         books.requests += 1
         router = self._routers[self._kernel.random.randrange(len(self._routers))]

@@ -1,8 +1,8 @@
 """Faults that the simulation must find, each an edit or two of the real code.
 
-`python -m tests.sim.mutants NAME --seeds 1:60` plants one and says after how many seeds it was found;
-without a name, all of them, each in a process of its own. A rule that a second one backs up is broken
-together with that one: alone it cannot do harm, and the text says so.
+`python -m tests.sim.mutants NAME --seeds 60` plants one and says after how many runs it was found;
+without a name, all of them, each in a process of its own. A rule that a second one backs up is
+broken together with that one: alone it cannot do harm, and a comment says so.
 """
 
 import argparse
@@ -121,8 +121,8 @@ MUTANTS: Final = (
         (
             Edit(
                 f"{CONTROL}.domain.owning",
-                "        epoch=case.next_epoch(before.home),\n        base=Base(mode=\"rollback\"",
-                "        epoch=before.epoch,\n        base=Base(mode=\"rollback\"",
+                '        epoch=case.next_epoch(before.home),\n        base=Base(mode="rollback"',
+                '        epoch=before.epoch,\n        base=Base(mode="rollback"',
             ),
         ),
     ),
@@ -270,12 +270,12 @@ def found(name: str, seeds: int, *, but: str = "") -> bool:
     """Say whether the simulation finds a fault, in a process that has nothing else."""
     command = [sys.executable, "-m", "tests.sim.mutants", name, "--seeds", str(seeds)]
     command += ["--but", but] if but else []
-    return subprocess.run(command, check=False).returncode == 0  # noqa: S603 - itself
+    return subprocess.run(command, check=False).returncode == 0
 
 
 def _one(mutant: Mutant, seeds: Sequence[int]) -> int:
     plant(mutant.edits)
-    from tests.sim.world import run_seed  # noqa: PLC0415 - imports what was just broken
+    from tests.sim.world import run_seed  # What was just broken.
 
     for count, seed in enumerate(seeds, 1):
         result = run_seed(seed)

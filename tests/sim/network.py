@@ -1,7 +1,7 @@
-"""Links between named ends: latency, loss in both directions, duplicates, late arrivals, partitions.
+"""Links between named ends: latency, loss both ways, duplicates, late arrivals, partitions.
 
-Whatever was sent may arrive long after its sender has gone: a link knows no connection. What is late
-likes to arrive just when something has changed at the far end, as that is when it can do harm.
+Whatever was sent may arrive long after its sender has gone: a link knows no connection. What is
+late likes to arrive just when something has changed at the far end: then it can do harm.
 """
 
 from collections.abc import Callable
@@ -142,9 +142,7 @@ class Network:
 
         self._kernel.later(ms, unless_early)
 
-    def _arrive(
-        self, serve: Serve, then: Callable[[Any], None], back_ms: float | None
-    ) -> None:
+    def _arrive(self, serve: Serve, then: Callable[[Any], None], back_ms: float | None) -> None:
         served = serve()
         if served is None or back_ms is None:
             return

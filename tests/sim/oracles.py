@@ -95,8 +95,7 @@ class Oracles:
         key = log_key(position["seq"])
         partition = partition_of(tenant, position["stripe"])
         found = [
-            other.backend.partition(partition).documents.get(key)
-            for other in self._cells.values()
+            other.backend.partition(partition).documents.get(key) for other in self._cells.values()
         ]
         chains = [read_entry(document.body).chain for document in found if document is not None]
         if chains.count(position["chain"]) < 2:
@@ -173,8 +172,8 @@ class Oracles:
                 continue
             if by_seq.get(ack.seq) != ack.command_id:
                 self.find(
-                    f"I2 {ack.command_id} was acknowledged at {ack.at:.1f} ms as {stripe}/{ack.seq};"
-                    f" there is {by_seq.get(ack.seq)}"
+                    f"I2 {ack.command_id} was acknowledged as {stripe}/{ack.seq} "
+                    f"at {ack.at:.1f} ms, where {by_seq.get(ack.seq)} is"
                 )
         foreign = {e.command_id for e in entries} - self._books.sent.get(tenant.id, set())
         if foreign:

@@ -1,7 +1,7 @@
-"""Plants faults in the real code as it is imported: a text that must stand there once becomes another.
+"""Plants faults in real code as it is imported: a text that stands there once becomes another.
 
-For a process of its own, before it imports what is to be broken. Refuses a fault whose text is gone:
-a fault that is not there would be found by nobody.
+For a process of its own, before it imports what is to be broken. Refuses a fault whose text is
+gone: a fault that is not there would be found by nobody.
 """
 
 import importlib.abc

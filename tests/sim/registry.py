@@ -132,7 +132,7 @@ class SimRegistry:
         [record] = self.registry.get([Key(kind="operation", key=RECOVERY)])
         return record is not None and read(Operation, record).status is OperationStatus.RUNNING
 
-    def snapshot(self, newer_than: int) -> bytes | None | Exception:
+    def snapshot(self, newer_than: int) -> bytes | Exception | None:
         """Return a sealed snapshot, None if there is none newer."""
         if self.is_down or self.is_recovering:
             return SourceUnavailable("down")

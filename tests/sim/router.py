@@ -1,7 +1,7 @@
 """A router: the real edge, its store kept current by the real loop, over links that fail.
 
-Builds on the shell of `tests.router.sim`, whose promises are the server's; time and the way to cells
-are the simulation's. A restart forgets everything but what its disk keeps.
+Builds on the shell of `tests.router.sim`, whose promises are the server's; time and the way to
+cells are the simulation's. A restart forgets everything but what its disk keeps.
 """
 
 import types
@@ -132,9 +132,7 @@ class SimRouter(Sim):
 
     def later(self, seconds: float, do: Callable[[], None]) -> None:
         life = self.life
-        self._kernel.later(
-            seconds * 1000, lambda: self._act(do) if self.life == life else None
-        )
+        self._kernel.later(seconds * 1000, lambda: self._act(do) if self.life == life else None)
 
     def _act(self, do: Callable[[], None]) -> None:
         self._tick()
@@ -218,7 +216,7 @@ class SimRouter(Sim):
         life = self.life
         is_open = True
         held = self._disk.meta().rev
-        wants_snapshot = self._sync._wants_snapshot  # noqa: SLF001 - which question comes next
+        wants_snapshot = self._sync._wants_snapshot  # Which question comes next.
 
         def come(answer: Any) -> None:
             nonlocal is_open

@@ -10,8 +10,9 @@ from typing import Final, TypeAlias
 
 from cell_control.domain.records import Policy
 from tests.sim.chaos import Climate
-from tests.sim.process import Steps
-from tests.sim.world import Result, Scenario, World
+from tests.sim.scenario import Result, Scenario
+from tests.sim.shell import Steps
+from tests.sim.world import World
 
 Run: TypeAlias = Callable[[], Result]
 

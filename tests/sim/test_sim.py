@@ -8,8 +8,9 @@ from tests.sim.chaos import CLIMATES
 from tests.sim.kernel import Endless, Kernel
 from tests.sim.mutants import MUTANTS, found
 from tests.sim.planting import Edit, planted
+from tests.sim.scenario import Result, drawn
 from tests.sim.sweep import FATES, Planned, count_of, pairs, single
-from tests.sim.world import Result, drawn, run_seed
+from tests.sim.world import run_seed
 
 FEW = (13, 5)
 """Rough, and with bad stores: a second together."""

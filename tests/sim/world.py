@@ -4,113 +4,36 @@ A run has three parts: it works and breaks for a while, then nothing breaks any 
 come to rest in bounded time, then whatever is kept only for a while goes, and all is checked.
 """
 
-import random
 import traceback
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cell_control.codec import read
 from cell_control.domain.pace import Limits
-from cell_control.domain.records import Member, Policy
+from cell_control.domain.records import Member
 from cell_control.flows.recover import begin_recovery
-from cell_control.ports import Record
 from cell_core.domain.fence import Fence, Role
 from cell_core.domain.ids import split_partition
 from tests.sim.cells import NAMES, SimCell, url_of
-from tests.sim.chaos import CLIMATES, Chaos, Climate
+from tests.sim.chaos import Chaos
 from tests.sim.clients import Books, Client
 from tests.sim.kernel import Kernel
 from tests.sim.network import Network, Weather
 from tests.sim.oracles import Oracles
-from tests.sim.process import ControlProcess, Steps
+from tests.sim.process import ControlProcess
 from tests.sim.registry import SimRegistry
 from tests.sim.router import SimRouter
+from tests.sim.scenario import DAY_MS, Result, Scenario, drawn
+from tests.sim.shell import Steps
 from tests.sim.workload import Workload
 
+if TYPE_CHECKING:
+    from cell_control.ports import Record
+
 SETTLE_MS: Final = 300_000
-DAY_MS: Final = 24 * 3600 * 1000
 CHECK_EVERY_MS: Final = 250
 QUIET_MS: Final = 6_000
 """In which all that was ever sent arrives; the slowest link takes 2.5 s."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """What a world is made of.
-
-    Attributes:
-        works_ms: For how long there is trouble.
-        operate_ms: How long on average between two things that operators do; 0 for never.
-        moves: Planned moves instead: when, which tenant, where to.
-    """
-
-    climate: Climate
-    name: str = ""
-    cells: int = 3
-    routers: int = 2
-    processes: int = 2
-    tenants: tuple[tuple[str, int, Policy, bool], ...] = ()
-    streams: int = 2
-    works_ms: float = 15_000
-    pace_ms: float = 300
-    operate_ms: float = 2500
-    keep_ms: int = DAY_MS
-    moves: tuple[tuple[float, str, str], ...] = ()
-
-
-@dataclass(slots=True, kw_only=True)
-class Result:
-    """What a run came to.
-
-    Attributes:
-        wrong: What may never be; empty if all is well.
-        stuck: What had not come to rest.
-        rows: What movers did, by row and outcome.
-    """
-
-    seed: int
-    name: str
-    wrong: list[str]
-    stuck: list[str]
-    failed: list[str]
-    acks: int = 0
-    requests: int = 0
-    reads: int = 0
-    events: int = 0
-    slowest_ms: float = 0.0
-    settled_ms: float = 0.0
-    steps: list[str] = field(default_factory=list)
-    rows: Counter[str] = field(default_factory=Counter)
-    ends: Counter[str] = field(default_factory=Counter)
-    trace: list[str] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing was wrong."""
-        return not self.wrong and not self.stuck
-
-
-def drawn(seed: int) -> Scenario:
-    """Return the scenario of a seed."""
-    chance = random.Random(f"scenario {seed}")
-    name = list(CLIMATES)[seed % len(CLIMATES)]
-    count = chance.choice((2, 3, 3))
-    tenants = []
-    for number in range(1, chance.choice((2, 3, 4)) + 1):
-        ack = "refuse" if number == 2 else "local"
-        stripes = chance.choice((1, 1, 2, 3))
-        has_standby = ack == "refuse" or chance.random() < 0.6
-        tenants.append((f"T-{number}", stripes, Policy(ack=ack), has_standby))
-    return Scenario(
-        name=name,
-        climate=CLIMATES[name],
-        cells=count,
-        routers=chance.choice((1, 2)),
-        tenants=tuple(tenants),
-        works_ms=chance.choice((8_000, 15_000, 25_000)),
-        keep_ms=chance.choice((2_000, 10_000, DAY_MS)),
-    )
 
 
 class World:
