@@ -9,7 +9,7 @@ import pytest
 
 from cell_control.codec import read
 from cell_control.domain.placement import recount
-from cell_control.domain.records import Lineage, OperationStatus, Position, Tenant, Usage
+from cell_control.domain.records import Leaving, Lineage, OperationStatus, Position, Tenant, Usage
 from cell_control.flows.calling import do
 from cell_control.flows.cells import (
     Prepare,
@@ -175,6 +175,25 @@ def test_a_standby_that_the_record_does_not_know_wakes_the_movers() -> None:
 
     assert walk(begun(bench)) == []
     assert not bench.tenant().settled
+
+
+def test_what_a_forgotten_operation_left_in_a_cell_is_named_so_that_it_goes() -> None:
+    bench = Bench()
+    settled(bench, standby=AWAY)
+    bench.change(standby="", standby_ordinal=-1)
+
+    walk(begun(bench))
+
+    assert bench.tenant().leaving == Leaving(cell=AWAY, drop_after_ms=0)
+
+
+def test_what_a_parity_probe_left_is_no_tenant() -> None:
+    bench = Bench()
+    run(bench, do(provision_home(HOME, "canary~home", epoch=EPOCH, stripes=1)))
+
+    walk(begun(bench))
+
+    assert bench.registry.get([Key(kind="tenant", key="canary~home")]) == [None]
 
 
 def test_a_dark_cell_is_waited_for_until_an_operator_gives_it_up() -> None:

@@ -1,6 +1,8 @@
 """A home that was written to after it lost its tenant: fenced off, its tail kept, then undone."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -8,7 +10,8 @@ import pytest
 
 from cell_control.codec import read
 from cell_control.domain.placement import usage_writes
-from cell_control.domain.records import Base, State, Usage
+from cell_control.domain.records import Base, State, Tenant, Usage
+from cell_core.domain.fence import Role
 from cell_core.domain.ids import owner
 from tests.control.bench import CELLS
 from tests.control.mover.waiting import is_done
@@ -32,22 +35,33 @@ def failed_over(*, lost: int = 6) -> Scene:
         base=Base(mode="forced", source=ALPHA, source_epoch=17),
         settled=False,
     )
-    usages: dict[str, Any] = {
-        record.key: read(Usage, record) for record in scene.bench.registry.list("usage", limit=10)
-    }
-    for usage in usage_writes(tenant, forced, usages):
-        scene.bench.put(usage)
-    scene.bench.put(forced)
+    put(scene, forced)
     return scene
 
 
-def settle(scene: Scene, name: str = "m-1", faults: dict[int, Fault] | None = None) -> int:
-    """Settle; two homes at different epochs are what a forced failover may make for a while."""
+def put(scene: Scene, tenant: Tenant) -> None:
+    """Make this the tenant's record, and what its cells are used for."""
+    usages: dict[str, Any] = {
+        record.key: read(Usage, record) for record in scene.bench.registry.list("usage", limit=10)
+    }
+    for usage in usage_writes(scene.bench.tenant(), tenant, usages):
+        scene.bench.put(usage)
+    scene.bench.put(tenant)
+
+
+@contextmanager
+def two_homes(scene: Scene) -> Iterator[None]:
+    """Allow two homes at different epochs, which a forced failover may make for a while."""
     before = scene.check_now
     scene.check_now = lambda **_: before(forced=True)  # type: ignore[method-assign]
-    steps = scene.settle(scene.mover(name), faults=faults, writes=True, until=is_done)
+    yield
     scene.check_now = before  # type: ignore[method-assign]
-    return len(steps)
+
+
+def settle(scene: Scene, name: str = "m-1", faults: dict[int, Fault] | None = None) -> int:
+    """Settle after a forced failover; return how many steps it took."""
+    with two_homes(scene):
+        return len(scene.settle(scene.mover(name), faults=faults, writes=True, until=is_done))
 
 
 def test_every_orphan_is_kept_at_the_home_before_it_is_undone():
@@ -62,6 +76,33 @@ def test_every_orphan_is_kept_at_the_home_before_it_is_undone():
     scene.check_end(BETA, orphans=orphans)
     rows = scene.rows()
     assert rows.index("activate_forced") < rows.index("fence_off") < rows.index("orphans")
+
+
+def test_a_record_that_names_a_home_which_was_fenced_off_believes_its_successor():
+    scene = failed_over()
+    drive = scene.drive(scene.mover())
+    with two_homes(scene):
+        while scene.bench.cells[ALPHA].fences("T-1")[0].role is not Role.QUARANTINE:
+            drive.step()
+    # A backup from before the failover, raised above all fences by a rollback that came late.
+    forgetful = replace(
+        scene.bench.tenant(),
+        home=ALPHA,
+        epoch=33,
+        standby=BETA,
+        standby_ordinal=2,
+        base=Base(mode="rollback", source=ALPHA, source_epoch=17),
+        settled=False,
+    )
+    put(scene, forgetful)
+
+    settle(scene, "m-2")
+
+    tenant = scene.bench.tenant()
+    assert (tenant.home, tenant.epoch, tenant.base.mode) == (BETA, 34, "recovered")
+    scene.client.epoch = 34
+    scene.check_end(BETA, orphans=orphans_in(scene, BETA))
+    assert "home_lost" in scene.rows()
 
 
 def test_an_old_home_without_orphans_becomes_the_standby():

@@ -43,6 +43,7 @@ FENCES = (
     fence(Role.STANDBY, seq=500),
     fence(Role.FROZEN, 17, seq=5, chain=C5),
     fence(Role.QUARANTINE, op=DROPPING),
+    fence(Role.QUARANTINE, home_hint=BETA),
 )
 VIEWS: tuple[View, ...] = (Missing.ABSENT, Missing.DARK, *((one,) for one in FENCES))
 BASES = (
@@ -102,7 +103,7 @@ def cases(picks: random.Random) -> Iterator[Case]:
     )
     calm: tuple[View, ...] = (Missing.ABSENT, (fence(Role.STANDBY),))
     for state, home, other in product(State, (*VIEWS, *usual), VIEWS):
-        thirds = (picks.choice(VIEWS), *(picks.choice(calm) for _ in range(12 * (home in usual))))
+        thirds = (picks.choice(VIEWS), *(picks.choice(calm) for _ in range(16 * (home in usual))))
         for third in thirds:
             given = tenant(
                 state,

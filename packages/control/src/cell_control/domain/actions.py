@@ -123,15 +123,8 @@ class RemoveOrphans:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
-    """Bring the epochs of a follower's stripes to the record's, so that it can be dropped whole."""
-
-    cell: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Drop:
-    """Remove a bounded part of what the cell holds of the tenant, at `epoch` of its fences."""
+    """Remove a bounded part of what the cell holds of the tenant, at `epoch` or before."""
 
     cell: str
     epoch: int
@@ -152,6 +145,5 @@ Action: TypeAlias = (
     | Seal
     | FenceOff
     | RemoveOrphans
-    | Level
     | Drop
 )

@@ -172,7 +172,7 @@ def nameless(case: Case, tenant: Tenant | None = None) -> Leaving | None:
     One at a time: there is place for one. Only seen where all cells are looked at.
     """
     tenant = tenant or case.tenant
-    named = (tenant.home, tenant.standby)
+    named = (tenant.home, tenant.standby, tenant.move.dest if tenant.move else "")
     found = next((cell for cell, _ in case.others() if cell not in named), None)
     return Leaving(cell=found, drop_after_ms=0) if found else None
 
@@ -222,6 +222,40 @@ def _activate(case: Case) -> Action:
     none = (Position(seq=0, chain=GENESIS),) * case.tenant.stripes
     positions = case.tenant.base.positions or none
     return Activate(cell=case.tenant.home, mode="planned", positions=positions)
+
+
+def _is_home_lost(case: Case) -> bool:
+    """Say whether the named home was fenced off: a failover was made that the record forgot."""
+    return some(case.home, lambda f: f.role is Role.QUARANTINE) and bool(_successor(case))
+
+
+def _successor(case: Case) -> str:
+    """Return the cell that the fenced-off home names, if it may be the home; else nothing."""
+    view = case.home
+    hints = () if isinstance(view, Missing) else tuple(f.home_hint for f in view if f.home_hint)
+    hint = hints[0] if hints else ""
+    may_be = every(case.view(hint), lambda f: f.role in (Role.ACTIVE, Role.STANDBY))
+    return hint if may_be and hint in case.facts.ordinals else ""
+
+
+def _succeed(case: Case) -> Action:
+    """Name the cell that took over when the home was fenced off; what that kept are orphans."""
+    before, home = case.tenant, _successor(case)
+    after = replace(
+        before,
+        epoch=case.next_epoch(home),
+        home=home,
+        standby=before.home,
+        standby_ordinal=case.facts.ordinals.get(before.home, -1),
+        leaving=before.leaving if before.leaving and before.leaving.cell != home else None,
+        state=State.ACTIVE,
+        move=None,
+        settled=False,
+        base=Base(mode="recovered", source=before.home, source_epoch=before.epoch),
+        since_ms=case.now_ms,
+    )
+    note = f"{before.home} was fenced off by a failover that the registry had forgotten"
+    return Rewrite(tenant=after, begins=True, ends="failed", note=note)
 
 
 def _is_odd(case: Case) -> bool:
@@ -284,6 +318,7 @@ OWNING: Final = (
         _is_forced,
         lambda case: Activate(cell=case.tenant.home, mode="forced"),
     ),
+    Row("home_lost", _OUTSIDE, _is_home_lost, _succeed),
     Row(
         "home_odd",
         _OUTSIDE,

@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from cell_control.domain.actions import Rewrite, Wait
+from cell_control.domain.canary import is_canary
+from cell_control.domain.owning import nameless
+from cell_control.domain.pace import Limits
 from cell_control.domain.reconcile import decide
 from cell_control.domain.records import Base, Cell, Position, Tenant
 from cell_control.domain.views import Case, Facts, Fences, Missing
@@ -39,8 +42,11 @@ def recovered(
     now_ms: int,
     *,
     unseen: frozenset[str] = frozenset(),
+    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Recovered:
     """Return the record of a tenant given what every cell but those `unseen` holds of it."""
+    if is_canary(id_):
+        return Recovered("kept")
     if not held:
         return Recovered("missing")
     if tenant is None:
@@ -49,15 +55,19 @@ def recovered(
     ordinals = {cell.id: cell.ordinal for cell in cells.values()}
     facts = Facts(ordinals=ordinals, watched=frozenset(cells))
     # Not at rest: a settled record is not looked at any further.
-    case = Case(tenant=replace(tenant, settled=False), views=views, now_ms=now_ms, facts=facts)
+    unsettled = replace(tenant, settled=False)
+    case = Case(tenant=unsettled, views=views, now_ms=now_ms, facts=facts, limits=limits)
     row, action = decide(case)
     if row in _ROWS and isinstance(action, Rewrite):
         reason = f"{row}: the registry was restored from a backup"
         return Recovered("raised", replace(action.tenant, decided_by=BY, reason=reason))
     if isinstance(action, Wait) and _epoch(held) > tenant.epoch:
         return Recovered("stuck")
-    wakes = tenant.settled and not _is_as_recorded(tenant, held)
-    return Recovered("kept", replace(tenant, settled=False) if wakes else None)
+    # What a forgotten operation left somewhere is nobody's, and goes.
+    after = replace(tenant, leaving=tenant.leaving or nameless(case))
+    if not _is_as_recorded(tenant, held):
+        after = replace(after, settled=False)
+    return Recovered("kept", after if after != tenant else None)
 
 
 def _adopted(

@@ -12,7 +12,6 @@ from cell_control.domain.actions import (
     Action,
     Drop,
     FenceOff,
-    Level,
     MakeStandby,
     RemoveOrphans,
     Rewrite,
@@ -90,17 +89,14 @@ def _orphans(case: Case) -> Action:
 
 
 def drop(case: Case, cell: str) -> Action:
-    """Return the next step towards `cell` holding nothing; level epochs let it be dropped whole."""
+    """Return the next step towards `cell` holding nothing."""
     view = case.view(cell)
     if view is Missing.DARK:
         return wait_for(case, cell)
     if isinstance(view, Missing):
         # A part may be left of a removal that was cut off; the cell knows.
         return Drop(cell=cell, epoch=case.tenant.epoch)
-    closed = [fence for fence in view if is_dropping(fence)]
-    if not closed and len({fence.epoch for fence in view}) > 1:
-        return Level(cell=cell)
-    return Drop(cell=cell, epoch=(closed or view)[0].epoch)
+    return Drop(cell=cell, epoch=max(fence.epoch for fence in view))
 
 
 def forget_leaving(case: Case) -> Action:

@@ -13,7 +13,6 @@ from cell_control.domain.actions import (
     Drop,
     FenceOff,
     Freeze,
-    Level,
     Look,
     MakeStandby,
     Seal,
@@ -21,14 +20,12 @@ from cell_control.domain.actions import (
     Verify,
 )
 from cell_control.domain.records import StripeCopy
-from cell_control.domain.views import Missing, is_dropping, is_ready, position_of
+from cell_control.domain.views import Missing, is_dropping, is_ready
 from cell_control.flows.abreast import abreast
 from cell_control.flows.calling import Absent, Diverged, NotDone, Refused, do, together
 from cell_control.flows.cells import (
     Fences,
-    Prepare,
     activate,
-    apply,
     drop,
     fence_off,
     freeze,
@@ -42,8 +39,8 @@ from cell_control.flows.known import Known
 from cell_control.flows.orphaning import remove_orphans
 from cell_control.flows.replicate import Followed, catch_up
 from cell_control.flows.tail import Brought, Stripe, bring
-from cell_core.domain.fence import Fence, Role
-from cell_core.domain.ids import next_epoch, owner
+from cell_core.domain.fence import Role
+from cell_core.domain.ids import owner
 from cell_core.domain.journal import read_entry
 
 T = TypeVar("T")
@@ -73,8 +70,6 @@ def perform(known: Known, action: Action) -> Flow[None]:
             known.record = None
         case Seal() | FenceOff():
             yield from stop(known, action)
-        case Level():
-            yield from level(known, action.cell)
         case Drop():
             yield from remove(known, action)
         case Verify():
@@ -235,39 +230,11 @@ def remove_tails(known: Known, cell: str) -> Flow[int]:
     return total
 
 
-def level(known: Known, cell: str) -> Flow[None]:
-    """Bring every stripe of `cell` to the record's epoch, as a preparation does on its way.
-
-    What it prepares is never begun: a cell that is being removed is raised above before it can be
-    a destination again.
-    """
-    tenant = known.tenant
-    epoch = next_epoch(tenant.epoch, known.ordinal(cell))
-    calls = [
-        apply(
-            cell,
-            tenant.id,
-            number,
-            epoch=tenant.epoch,
-            entries=(),
-            prepare=Prepare(epoch, position_of(fence)),
-        )
-        for number, fence in enumerate(known.fences(cell))
-    ]
-    known.see(cell, tuple(_all((yield from together(calls)), Fence)))
-
-
 def remove(known: Known, action: Drop) -> Flow[None]:
     """Remove a part of what `action.cell` holds, and note if that was all."""
-    cell, epoch = action.cell, action.epoch
+    cell = action.cell
     try:
-        try:
-            more = yield from do(drop(cell, known.id, epoch=epoch))
-        except Refused as no:
-            if not is_dropping(no.fence) or no.fence.epoch == epoch:
-                raise
-            # It was begun at another epoch, and its fences could not be seen any more.
-            more = yield from do(drop(cell, known.id, epoch=no.fence.epoch))
+        more = yield from do(drop(cell, known.id, epoch=action.epoch))
     except Absent:
         more = False
     if not more:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cell_control.codec import key_of, read, write_of
+from cell_control.domain.pace import Limits
 from cell_control.domain.placement import usage_writes
 from cell_control.domain.records import (
     Cell,
@@ -83,10 +84,13 @@ def is_recovering() -> Flow[bool]:
     return running is not None
 
 
-def recover_step(now_ms: int, *, without: Sequence[str] = ()) -> Flow[Walked]:
+def recover_step(
+    now_ms: int, *, without: Sequence[str] = (), limits: Limits | None = None
+) -> Flow[Walked]:
     """Bring the next tenants up to their fences, at most 50.
 
-    Every cell has to answer but those in `without`, which are lost for good by an operator's word.
+    Every cell has to answer but those in `without`, which are lost for good by an operator's word;
+    `limits` are the movers'.
 
     Raises:
         RegistryUnavailable, RegistryUnknown: Take the step again.
@@ -94,7 +98,7 @@ def recover_step(now_ms: int, *, without: Sequence[str] = ()) -> Flow[Walked]:
     record, operation = yield from _operation()
     if record is None or operation is None:
         return Walked(after="", over=True)
-    step = _Step(operation, record.rev, now_ms, frozenset(without))
+    step = _Step(operation, record.rev, now_ms, frozenset(without), limits or Limits())
     return (yield from step.take())
 
 
@@ -111,10 +115,15 @@ class _Step:
     """One step: its reads and its one commit."""
 
     def __init__(
-        self, operation: Operation, rev: int, now_ms: int, without: frozenset[str]
+        self,
+        operation: Operation,
+        rev: int,
+        now_ms: int,
+        without: frozenset[str],
+        limits: Limits,
     ) -> None:
         self._operation, self._rev, self._now_ms = operation, rev, now_ms
-        self._without = without
+        self._without, self._limits = without, limits
         self._cells: dict[str, Cell] = {}
         self._usages: dict[str, Usage] = {}
         self._revs: dict[tuple[str, str], int] = {}
@@ -162,6 +171,7 @@ class _Step:
                 self._cells,
                 self._now_ms,
                 unseen=self._without,
+                limits=self._limits,
             )
             for id_ in ids
         }

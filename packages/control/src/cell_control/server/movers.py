@@ -41,18 +41,14 @@ def movers_of(
     machine: Machine,
     on_step: Callable[[Performed], None],
     on_stop: Callable[[str, Stop], None],
-    *,
-    keep_s: float,
+    limits: Limits,
 ) -> MakeMover:
-    """Return what makes the flows of this process.
-
-    `keep_s` is how long an old home that is no standby is kept.
-    """
+    """Return what makes the flows of this process."""
     mover = Mover(
         machine.clock,
         name=machine.process,
         part=machine.new_id,
-        limits=Limits(keep_ms=round(keep_s * 1000)),
+        limits=limits,
         on_step=on_step,
     )
 

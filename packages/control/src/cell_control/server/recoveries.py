@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from cell_control.domain.pace import Limits
 from cell_control.errors import Unavailable
 from cell_control.flows.recover import begin_recovery, is_recovering, recover_step
 from cell_control.ports import RegistryError
@@ -31,6 +32,7 @@ class Recoveries:
         now_ms: Callable[[], int],
         name: str,
         steps: bool,
+        limits: Limits,
     ) -> None:
         """Look at nothing yet; a process whose `steps` is false leaves the steps to others."""
         self._runtime = runtime
@@ -38,6 +40,7 @@ class Recoveries:
         self._now_ms = now_ms
         self._name = name
         self._steps = steps
+        self._limits = limits
         self._wanted = asyncio.Event()
         self._ahead = 0
         self._recovered = 0
@@ -71,7 +74,8 @@ class Recoveries:
             await self._pause()
 
     async def _step(self) -> None:
-        walked = await self._runtime.run(recover_step(self._now_ms(), without=self._without))
+        step = recover_step(self._now_ms(), without=self._without, limits=self._limits)
+        walked = await self._runtime.run(step)
         for found in walked.found:
             self._log.say("recovered", tenant=found.tenant, outcome=found.outcome)
         if walked.dark != self.dark:

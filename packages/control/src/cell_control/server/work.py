@@ -6,6 +6,7 @@ Each goes on whatever happens in it; together they stop in order. Refuses to ans
 from collections.abc import Iterable
 
 from cell_control.domain.following import Following
+from cell_control.domain.pace import Limits
 from cell_control.ports import Record
 from cell_control.server.campaigns import campaign_job
 from cell_control.server.ended_members import EndedMembers
@@ -30,17 +31,19 @@ class Work:
         self._given = given
         self._reach = reach
         machine, loops = given.machine, given.loops
+        limits = Limits(keep_ms=round(loops.keep_s * 1000))
         self.recoveries = Recoveries(
             reach.runtime,
             machine.log,
             now_ms=machine.now_ms,
             name=machine.process,
             steps=loops.run,
+            limits=limits,
         )
         self.probes = Probes(reach.link, given.grants, machine, contract=given.contract)
         self.stops = Stops()
         self._make_mover = given.make_mover or movers_of(
-            machine, reach.figures.step, self.stops.note, keep_s=loops.keep_s
+            machine, reach.figures.step, self.stops.note, limits
         )
         self.movers = self._rounds("movers", self._move, loops.movers_max)
         self.campaigns = self._rounds("campaigns", self._campaign_job(), loops.campaigns_max)
