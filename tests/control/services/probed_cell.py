@@ -29,13 +29,14 @@ _DESCRIPTIONS: list[Response] = []
 
 
 class Clock:
-    """Goes on by 1 ms at each look."""
+    """Goes on by 1 ms at each look, or by another step."""
 
     def __init__(self) -> None:
         self.time_ms = START_MS
+        self.step_ms = 1
 
     def now_ms(self) -> int:
-        self.time_ms += 1
+        self.time_ms += self.step_ms
         return self.time_ms
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from cell_control.service.parity_probe import PROBLEMS_MAX, CellUnreachable
+from cell_control.domain.records import Probe
+from cell_control.service.parity_probe import PROBLEMS_MAX, CellUnreachable, replaces
 from cell_core.wire.message import Request, Response
 from tests.control.services.probed_cell import CELL, CONTRACT, Fault, ProbedCell, Serve
 
@@ -224,3 +225,16 @@ def test_what_is_found_holds_no_value_of_an_answer() -> None:
 
     assert problems
     assert not any("s3cret" in problem for problem in problems)
+
+
+def test_a_probe_that_was_too_slow_leaves_a_clean_one_in_force_and_no_other() -> None:
+    cell = ProbedCell()
+    clean, failed = cell.probe(), Probe(at_ms=1, contract="1", problems=("transfer: 500",))
+    cell.clock.step_ms = 400
+    slow = cell.probe()
+
+    assert slow.problems
+    assert not replaces(slow, clean)
+    assert replaces(slow, failed)
+    assert replaces(slow, None)
+    assert replaces(failed, clean)

@@ -17,7 +17,7 @@ from cell_control.server.registry_threads import RegistryThreads
 from cell_control.server.rounds import Job
 from cell_control.service.cells import Cells
 from cell_control.service.parity_probe import CellUnreachable as NoAnswerFromCell
-from cell_control.service.parity_probe import ParityProbe, Send, Sign
+from cell_control.service.parity_probe import ParityProbe, Send, Sign, replaces
 from cell_core.wire.grants import GrantSigner
 
 THREADS_MAX: Final = 4
@@ -63,7 +63,11 @@ class Probes:
             self._waiting -= 1
 
     def job(self, cells: Cells, threads: RegistryThreads, every_s: float) -> Job:
-        """Return what probes a cell, keeps what is found, and says when to do so again."""
+        """Return what probes a cell, keeps what is found, and says when to do so again.
+
+        A probe that this process had no time for is not kept: what was found before holds until it
+        is too old. Else a busy process would take all cells from the tenants that it is busy with.
+        """
 
         async def probe(name: str) -> int | None:
             try:
@@ -72,7 +76,9 @@ class Probes:
                 return None
             if found.lifecycle is Lifecycle.RETIRED:
                 return None
-            await threads.call(cells.probed, name, await self.run(found), by=BY)
+            probed = await self.run(found)
+            if replaces(probed, found.probe):
+                await threads.call(cells.probed, name, probed, by=BY)
             return round(every_s * 1000)
 
         return probe

@@ -42,6 +42,19 @@ class CellUnreachable(Exception):
     """The cell did not answer."""
 
 
+_TOO_SLOW: Final = "too slow, given up"
+
+
+def replaces(probe: Probe, last: Probe | None) -> bool:
+    """Say whether `probe` says more than `last` does.
+
+    One that was too slow to be ended has found nothing wrong: it may be the prober that was slow.
+    The last clean one stays in force instead, until it is too old.
+    """
+    unended = bool(probe.problems) and all(p.endswith(_TOO_SLOW) for p in probe.problems)
+    return not (unended and last is not None and not last.problems)
+
+
 class ParityProbe:
     """Probes one cell."""
 
@@ -80,7 +93,7 @@ class ParityProbe:
                 if problem:
                     problems.append(problem)
                 if self._clock.now_ms() > until_ms:
-                    return [*problems, f"{step.name}: too slow, given up"]
+                    return [*problems, f"{step.name}: {_TOO_SLOW}"]
                 step = steps.send(answer)
         except CellUnreachable:
             return [*problems, "no answer"]
