@@ -14,7 +14,7 @@ from tests.control.server.serving_plane import served
 @pytest.fixture(scope="package")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     folder = tmp_path_factory.mktemp("plane")
-    with served(folder, MemoryRegistry(), loops=Loops(sweep_s=0.05)) as serving:
+    with served(folder, MemoryRegistry(), loops=Loops()) as serving:
         operator = Terminal(folder, serving.url.removesuffix("/v1/registry"))
         for ordinal, cell in enumerate(("aws-alpha", "azure-beta"), 1):
             operator.ok(
