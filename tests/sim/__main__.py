@@ -108,11 +108,14 @@ def _sum_up(
         return
     rows_text = ", ".join(f"{name} {count}" for name, count in rows.most_common())
     out.print(
-        f"{figures['runs']} runs, {len(figures['failed'])} failed, "
-        f"{figures['runs_per_s']} a second; {figures['acknowledged']} writes acknowledged, {figures['reads']} reads,"
-        f" members {figures['members']}",
+        f"{len(results)} runs, {len(figures['failed'])} failed, {figures['runs_per_s']} a second",
         highlight=False,
     )
+    out.print(
+        f"{figures['acknowledged']} writes acknowledged, {figures['reads']} reads",
+        highlight=False,
+    )
+    out.print(f"members: {figures['members']}", highlight=False)
     out.print(f"rows: {rows_text}", highlight=False)
 
 
