@@ -1,4 +1,4 @@
-"""Cells, journals and one lake for tests, and what must hold of them at rest; no test is in here."""
+"""Cells, journals and one lake for tests, and what must hold at rest; no test is in here."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -6,8 +6,8 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
-from cell_core.domain.documents import LOG, Batch, Create, Document, Put, log_key
-from cell_core.domain.errors import LostRace, OutcomeUnknown, Throttled, Unavailable
+from cell_core.domain.documents import Document, log_key
+from cell_core.domain.errors import CellError, LostRace, OutcomeUnknown, Throttled, Unavailable
 from cell_core.domain.fence import Fence, Role
 from cell_core.domain.journal import Entry
 from cell_core.memory import MemoryBackend, MemoryCellStore
@@ -17,7 +17,7 @@ from cell_lake.domain.rows import Row, rows_of
 from cell_lake.domain.shards import Origin, Stripe
 from cell_lake.domain.state import Cursor, cursor_key, read_cursor
 from cell_lake.flows.publish import Flush, publish
-from cell_lake.flows.run import perform, run
+from cell_lake.flows.run import perform
 from cell_lake.flows.steps import Flow, Step
 from cell_lake.relay import Relay
 from cell_lake.table_memory import MemoryLakeTable
@@ -55,6 +55,12 @@ class Side:
                 return relay
             self.clock.time_ms += 60_000
         raise AssertionError(f"never at rest: {swept}")
+
+    def settle_once(self) -> None:
+        """Sweep and flush, as far as that goes now."""
+        relay = self.relay()
+        relay.sweep()
+        relay.flush_all(NEVER_MS)
 
     def cursor(self, tenant: str, number: int = 0) -> Cursor:
         """Return how far a stripe was published."""
@@ -158,18 +164,23 @@ class Drive:
         fault = self._faults.get(len(self.steps))
         self.steps.append(step)
         try:
-            done = None
-            if fault is None or fault in DONE:
-                done = perform(step, self._side.store, self._side.lake)
-            if fault is not None:
-                raise ERRORS[fault]()
+            done = self._done(step, fault)
         except Crashed as crash:
             self._flow.close()
             self._next, self.error = None, crash
-        except Exception as error:
-            self._advance(lambda: self._flow.throw(error))
+        except CellError as error:
+            thrown = error
+            self._advance(lambda: self._flow.throw(thrown))
         else:
             self._advance(lambda: self._flow.send(done))
+
+    def _done(self, step: Step, fault: Fault | None) -> Any:
+        done = None
+        if fault is None or fault in DONE:
+            done = perform(step, self._side.store, self._side.lake)
+        if fault is not None:
+            raise ERRORS[fault]()  # noqa: RSE102 - it is called to make the error
+        return done
 
     def run(self) -> "Drive":
         """Go to the end."""
@@ -182,7 +193,7 @@ class Drive:
             self._next = go()
         except StopIteration as end:
             self._next, self.result = None, end.value
-        except Exception as error:
+        except CellError as error:
             self._next, self.error = None, error
 
 
