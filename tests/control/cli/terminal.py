@@ -88,7 +88,7 @@ class Terminal:
         ran = Ran(code, out.getvalue(), err.getvalue())
         for secret in ("Traceback", token(self.role)):
             assert secret not in ran.out + ran.err
-        assert "has a bug" not in ran.err, ran.err
+        assert "cellctl has a bug" not in ran.err, ran.err
         return ran
 
     def ok(self, *arguments: object, **given: Any) -> Ran:

@@ -34,6 +34,7 @@ def test_no_step_of_a_rotation_is_done_too_early(alone: Terminal):
     keys = ("--keys", alone.folder / "keys")
     for _ in range(2):
         alone.ok("keys", "rotate", "control", "--yes", *keys)
+    alone.ok("keys", "new", "control", "--kid", "next", *keys)
     alone.ok("keys", "rotate", "control", "--yes", *keys)
 
     early = alone.run("keys", "rotate", "control", "--yes", *keys)
@@ -148,6 +149,7 @@ def test_a_registry_is_exported_and_restored(alone: Terminal):
     cell = Cell(id="aws-alpha", ordinal=1, cloud="aws", region="x", base_url="https://a.example")
     registry = open_registry(one)
     registry.commit([write_of(cell, 0)])
+    registry.close()
     backup = alone.folder / "backup"
 
     exported = alone.ok("registry", "export", backup, "--registry", one, "--json").json

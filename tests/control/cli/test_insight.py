@@ -33,11 +33,11 @@ def test_the_audit_says_who_did_what_and_why(me: Terminal):
     me.ok("tenant", "create", "--id", "T-audited", "--reason", "because")
 
     shown = me.ok("audit", "--subject", "T-audited", "--since", "1h")
-    document = me.ok("audit", "--by", "admin", "--action", "tenant.", "--limit", 3, "--json").json
+    document = me.ok("audit", "--by", "admin", "--action", "tenant.", "--limit", 1, "--json").json
 
     assert 'admin  tenant.create  T-audited  "because"' in shown.out
-    assert len(document["audits"]) == 3
-    assert all(one["audit"]["action"].startswith("tenant.") for one in document["audits"])
+    [one] = document["audits"]
+    assert one["audit"]["action"].startswith("tenant.")
     assert me.run("audit", "--since", "yesterday").code == 2
     assert "Nothing" in me.ok("audit", "--subject", "T-no").out
 

@@ -204,14 +204,15 @@ def _name(text: str) -> str:
 
 
 @cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - a type
     return TypeAdapter(kind)
 
 
 def _read(body: bytes, kind: type[T]) -> Answer[T]:
     try:
         found = json.loads(body)
-        return Answer(_adapter(kind).validate_python(found), found)
+        adapter: TypeAdapter[T] = _adapter(kind)  # type: ignore[arg-type]  # a type is hashable
+        return Answer(adapter.validate_python(found), found)
     except (ValueError, RecursionError, ValidationError):
         raise Failed(
             "The answer is not what this cellctl understands.",

@@ -5,6 +5,7 @@ or its URL; the others ask the control plane. A restored registry is older than 
 control plane compares it with them before it moves anything (`recover`).
 """
 
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -56,8 +57,8 @@ def export(session: Session, file: Into, which: Which) -> None:
     """Write everything the registry holds to a file; nothing has to stop for it."""
     from cell_control.adapters.registry_backup import export_registry  # noqa: PLC0415 - as above
 
-    with translated():
-        found = export_registry(_opened(which), file, lambda done, of: _progress(session, done, of))
+    with translated(), _opened(which) as registry:
+        found = export_registry(registry, file, lambda done, of: _progress(session, done, of))
     document = {"file": str(file), "rev": found.rev, "records": found.records}
     session.out.show(document, f"{file}: {found.records:,} records as of rev {found.rev}.")
     session.out.note("It is not signed: keep it where nobody else can write.")
@@ -80,28 +81,19 @@ def restore(
         restore_registry,
     )
     from cell_control.adapters.registry_backup_file import BackupBroken  # noqa: PLC0415 - as above
-    from cell_control.adapters.registry_rules import RegistryNotEmpty  # noqa: PLC0415 - as above
 
     try:
         with translated():
             backup = check_backup(file)
         about = f"{backup.records:,} records as of rev {backup.rev}"
         session.confirm(f"Fill the registry with {about}?", yes=yes)
-        with translated():
-            registry = _opened(which)
-            try:
-                rev = restore_registry(
-                    registry,
-                    file,
-                    rev_at_least=rev_at_least,
-                    progress=lambda done, of: _progress(session, done, of),
-                )
-            except RegistryNotEmpty:
-                raise Failed(
-                    "The registry is not empty; nothing was written.",
-                    "Restore into a new one: another file, or another database.",
-                    code="registry_not_empty",
-                ) from None
+        with translated(), _opened(which) as registry:
+            rev = restore_registry(
+                registry,
+                file,
+                rev_at_least=rev_at_least,
+                progress=lambda done, of: _progress(session, done, of),
+            )
     except BackupBroken:
         raise Failed(
             f"{file} is no whole backup; nothing was written.",
@@ -133,7 +125,8 @@ def publish(
         raise usage("No such target is configured.", "See [[publish]] in the configuration.")
     with translated():
         signer = RegistrySigner(read_text(found.path(found.settings.keys.registry)))
-        made = build_snapshot(opened_registry(found), signer, session.around.now_ms())
+        with closing(opened_registry(found)) as registry:
+            made = build_snapshot(registry, signer, session.around.now_ms())
         results = {}
         for settings, place in opened_targets(found):
             if target in ("", settings.name):
@@ -176,13 +169,13 @@ def recover(
         )
 
 
-def _opened(which: Which) -> "SqlRegistry":
+def _opened(which: Which) -> "AbstractContextManager[SqlRegistry]":
     if (which.config is None) == (not which.registry):
         raise usage("Name the registry: --config, or --registry.")
     if which.config is not None:
         from cell_control.bootstrap import opened_registry  # noqa: PLC0415 - as above
 
-        return opened_registry(_checked(which.config))
+        return closing(opened_registry(_checked(which.config)))
     from urllib.parse import urlsplit  # noqa: PLC0415 - as above
 
     from cell_control.adapters.registry_url import open_registry  # noqa: PLC0415 - as above
@@ -193,7 +186,7 @@ def _opened(which: Which) -> "SqlRegistry":
                 "The registry's URL holds a password, which others can see in the process list.",
                 "Name it with --config, and the password in registry.password_file.",
             )
-        return open_registry(which.registry)
+        return closing(open_registry(which.registry))
     except ValueError:
         raise usage(
             "That is no registry's URL.", "Say sqlite:///file or postgresql://user@host/name."

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cell_control.adapters.registry_rules import RegistryNotEmpty
 from cell_control.cli.failures import Exit, Failed, usage
 from cell_control.cli.problems import refused
 from cell_control.errors import ControlError, Invalid, NotFound, Unavailable
@@ -19,6 +20,12 @@ def translated() -> Iterator[None]:
     except ControlError as error:
         status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 409)
         raise refused(error.code, error.fields, status) from None
+    except RegistryNotEmpty:
+        raise Failed(
+            "The registry is not empty; nothing was written.",
+            "Restore into a new one: another file, or another database.",
+            code="registry_not_empty",
+        ) from None
     except RegistryError as error:
         raise Failed(
             f"The registry could not be used ({type(error).__name__}).",
