@@ -123,7 +123,7 @@ def moving_there_and_back(two: Two) -> list[Callable[[], object]]:
     ]
 
 
-@pytest.mark.parametrize("when", range(1 << 7))
+@pytest.mark.parametrize("when", range(1 << 6))
 def test_a_tenant_that_moves_there_and_back_is_published_once_whenever_relays_run(
     when: int,
 ) -> None:

@@ -6,14 +6,15 @@ code wrote is not dead; reading stops before it.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cell_core.domain.documents import LOG, Document
 from cell_core.domain.errors import Conflict, InvalidInput
-from cell_core.domain.ids import owner
-from cell_core.domain.journal import VERSION, Entry, chain_of, read_entry
+from cell_core.domain.ids import EPOCH_MAX, owner
+from cell_core.domain.journal import VERSION, Entry, read_entry
+from cell_lake.domain.limits import DEAD_MAX
 from cell_lake.domain.rows import Dead, Row, dead_row, rows_of
 from cell_lake.domain.shards import Origin, Stripe
 from cell_lake.domain.state import START, Cursor, Range
@@ -58,6 +59,7 @@ class Reading:
 
     Attributes:
         until: The last seq that is wanted.
+        known: The epochs of dead entries, by seq, as an intent has them.
         end: The last entry taken.
         is_full: Whether more follows that was not taken.
         stuck: Why nothing more can be taken, or empty.
@@ -69,6 +71,7 @@ class Reading:
     now_ms: int
     room: Room
     until: int = 2**63
+    known: Mapping[int, int] = field(default_factory=dict)
     end: Cursor = field(init=False)
     rows: list[Row] = field(default_factory=list)
     dead: list[Dead] = field(default_factory=list)
@@ -79,13 +82,13 @@ class Reading:
     def __post_init__(self) -> None:
         self.end = self.start
 
-    def take(self, documents: Iterable[Document]) -> None:
+    def take(self, documents: Sequence[Document]) -> None:
         """Take what follows, as long as there is room.
 
         Raises:
             JournalCut: The first of all does not follow `start`. Later on reading only stops.
         """
-        for document in documents:
+        for place, document in enumerate(documents):
             if self.is_full or _seq(document) > self.until:
                 return
             if not self._follows(document):
@@ -93,7 +96,7 @@ class Reading:
                     raise JournalCut(seq=_seq(document))
                 self.is_full = True
                 return
-            self._take(document)
+            self._take(document, documents[place + 1 : place + 1 + DEAD_MAX])
 
     def range(self) -> Range:
         """Return what was taken."""
@@ -107,7 +110,7 @@ class Reading:
         prev_chain = _peek(document.body).get("prev_chain", self.end.chain)
         return seq == self.end.seq + 1 and self.end.chain in ("", prev_chain)
 
-    def _take(self, document: Document) -> None:
+    def _take(self, document: Document, later: Sequence[Document]) -> None:
         entry = _entry(self.stripe, document)
         if entry == NEWER:
             self.is_full, self.stuck = True, NEWER
@@ -115,7 +118,9 @@ class Reading:
         if isinstance(entry, Entry):
             end = Cursor(epoch=entry.epoch, seq=entry.seq, chain=entry.chain)
         else:
-            end = self._end_of_dead(document)
+            # Its chain is not known: the text may not be the one that was written.
+            epoch = self._epoch_of_dead(document, later)
+            end = Cursor(epoch=epoch, seq=_seq(document), chain="")
         rows, dead = self._rows(entry, end)
         if not self.room.takes(len(rows), len(document.body), len(dead)):
             self.is_full = True
@@ -136,18 +141,19 @@ class Reading:
         dead = Dead(seq=end.seq, epoch=end.epoch, reason=entry)
         return [dead_row(dead, self.stripe, self.origin, self.now_ms, end.chain)], [dead]
 
-    def _end_of_dead(self, document: Document) -> Cursor:
-        """Return the position after an entry that cannot be read.
+    def _epoch_of_dead(self, document: Document, later: Sequence[Document]) -> int:
+        """Return at which epoch an entry was written that cannot be read.
 
-        Its chain is the hash of its text, whatever that says. Its epoch is what it says, if that
-        can be: epochs only grow along a journal.
+        That is what it says, if it can be, for epochs only grow along a journal; else what the
+        next one says that can be read; else that of the one before it, or the cell's own.
         """
-        raw = _peek(document.body)
-        said = raw.get("epoch")
-        epoch = said if type(said) is int and said >= self.end.epoch else self.end.epoch
-        prev_chain = self.end.chain
-        chain = chain_of(prev_chain, document.body) if prev_chain else ""
-        return Cursor(epoch=epoch, seq=_seq(document), chain=chain)
+        seq = _seq(document)
+        if seq in self.known:
+            return self.known[seq]
+        for said in (_peek(one.body).get("epoch") for one in (document, *later)):
+            if type(said) is int and self.end.epoch <= said <= EPOCH_MAX:
+                return said
+        return self.end.epoch or self.origin.ordinal
 
 
 def behind(cursor: Cursor, documents: Sequence[Document]) -> Sequence[Document]:
@@ -164,9 +170,12 @@ def behind(cursor: Cursor, documents: Sequence[Document]) -> Sequence[Document]:
 
 
 def is_ahead(cursor: Cursor, document: Document) -> bool:
-    """Say whether `cursor` is before the entry in `document`; so too where that cannot be told."""
+    """Say whether `cursor` is before the entry in `document`.
+
+    One that does not say its epoch is taken to be of the cursor's.
+    """
     epoch = _peek(document.body).get("epoch")
-    return type(epoch) is not int or cursor.is_before(epoch, _seq(document))
+    return cursor.is_before(epoch if type(epoch) is int else cursor.epoch, _seq(document))
 
 
 def before(cursor: Cursor, document: Document) -> Cursor:

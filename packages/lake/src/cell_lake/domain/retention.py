@@ -19,7 +19,7 @@ def is_behind(cursor: Cursor, fence: Fence) -> bool:
 
     While this holds, the stripe must not be dropped, nor its quarantined tail be cut off.
     """
-    return (cursor.seq, cursor.chain) != (fence.seq, fence.chain)
+    return cursor.seq != fence.seq or cursor.chain not in ("", fence.chain)
 
 
 def kept_from(cursor: Cursor, oldest: Iterable[Entry], now_ms: int) -> int:

@@ -29,7 +29,7 @@ class Row:
         code: Of the rejection, or the reason why the entry is dead; else empty.
         type, data: Of the event, `data` as canonical JSON text; None where there is none.
         time_ms: When the command was decided; None if the entry is dead.
-        chain: The journal's chain after the entry; empty if a dead entry hides it.
+        chain: The journal's chain after the entry; empty if it could not be read.
     """
 
     tenant_id: str

@@ -28,8 +28,8 @@ DEAD: Final = "DEAD:"
 class Cursor:
     """The last entry of a journal that was dealt with; nothing at or before it is published again.
 
-    (epoch, seq) only grows, also where a journal was cut back: what follows the cut has a larger
-    epoch than all that was cut off.
+    `chain` is empty behind an entry that could not be read. (epoch, seq) only grows, also where a
+    journal was cut back: what follows the cut has a larger epoch than all that was cut off.
     """
 
     epoch: int = 0

@@ -1,17 +1,20 @@
 """One flush of a shard, exactly once: intent, version, append, cursors.
 
 1. Read the intent, then the cursors, then the journals behind them.
-2. Write the intent: number n, and which entries it holds. It replaces the one that was read.
-3. Open the table afresh: at n - 1, go on; at n, the rows are there already.
-4. Append the rows as number n, an empty append too.
+2. Open the table afresh: it must be where the last intent left it.
+3. Write the intent: number n, and which entries it holds. It replaces the one that was read.
+4. Append the rows as number n to the table as it was opened, which refuses a second n.
 5. Write the cursors behind the ranges, and close the intent, in one write.
 
-Whoever finds an open intent finishes that one first, with the same ranges. So a crash between any
+Whoever finds an open intent finishes that one first, with the same ranges, unless the table is at
+n already. The table is opened before the intent is written, so that a state that was restored from
+a backup is noticed while nothing depends on it. So a crash between any
 two steps, a lost answer at any, and any number of relays on one shard end in one append for each n.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cell_core.domain.documents import LOG, Document, Page, Snapshot, log_key
 from cell_core.domain.errors import LostRace
@@ -34,7 +37,9 @@ from cell_lake.domain.state import (
 from cell_lake.errors import StateLost
 from cell_lake.flows.realign import realign
 from cell_lake.flows.steps import Append, Commit, Flow, Open, Read, ReadPage
-from cell_lake.ports import LakeHandle
+
+if TYPE_CHECKING:
+    from cell_lake.ports import LakeHandle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,15 +107,14 @@ def publish(flush: Flush, stripes: Sequence[Stripe]) -> Flow[Published]:
             taken.append(reading)
     ranges = tuple(reading.range() for reading in taken if reading.entries)
     rows = [row for reading in taken for row in reading.rows]
-    wanted = Intent(n=intent.n + 1, is_open=True, ranges=ranges)
     if rows:
-        yield from _write(flush, held, wanted, rows)
+        yield from _write(flush, held, Intent(n=intent.n + 1, is_open=True, ranges=ranges), rows)
     elif ranges:
         # Only other cells' entries: the cursors pass them, and nothing is appended.
         passed = Intent(n=intent.n, is_open=False, ranges=ranges)
         yield Commit(closed(flush.shard, held, passed, found.documents))
     return Published(
-        n=wanted.n if rows else 0,
+        n=intent.n + 1 if rows else 0,
         rows=len(rows),
         entries=sum(reading.entries for reading in taken),
         dead=sum(len(reading.dead) for reading in taken),
@@ -125,28 +129,27 @@ def _intent(flush: Flush) -> Flow[tuple[Document | None, Intent]]:
     held = found.documents.get(INTENT)
     if held is not None:
         return held, read_intent(held)
-    handle: LakeHandle = yield Open(flush.application)
-    if handle.version != 0:
-        yield from _disagree(flush, None, 0, handle.version)
     return None, Intent(n=0, is_open=False)
 
 
 def _write(flush: Flush, held: Document | None, wanted: Intent, rows: Sequence[Row]) -> Flow[None]:
     """Write the intent `wanted` in place of `held`, and carry it out."""
+    handle: "LakeHandle" = yield Open(flush.application)
+    if handle.version != wanted.n - 1:
+        yield from _disagree(flush, held, wanted.n - 1, handle.version)
     batch = next_intent(flush.shard, held, wanted)
     yield Commit(batch)
-    open_intent = batch.writes[0].document
-    handle = yield from _opened(flush, open_intent, wanted)
-    if handle.version < wanted.n:
-        yield Append(handle, wanted.n, rows)
-    yield from _close(flush, open_intent, wanted)
+    yield Append(handle, wanted.n, rows)
+    yield from _close(flush, batch.writes[0].document, wanted)
 
 
 def _resume(
     flush: Flush, held: Document, intent: Intent, stripes: Sequence[Stripe]
 ) -> Flow[Published]:
     """Finish an intent that was left open; what was asked for is still to be done."""
-    handle = yield from _opened(flush, held, intent)
+    handle: "LakeHandle" = yield Open(flush.application)
+    if handle.version not in (intent.n - 1, intent.n):
+        yield from _disagree(flush, held, intent.n, handle.version)
     rows: list[Row] = []
     if handle.version < intent.n:
         for part in intent.ranges:
@@ -155,14 +158,6 @@ def _resume(
     yield from _close(flush, held, intent)
     more = dict.fromkeys([*stripes, *(part.stripe for part in intent.ranges)])
     return Published(n=intent.n, rows=len(rows), resumed=True, more=tuple(more))
-
-
-def _opened(flush: Flush, held: Document, intent: Intent) -> Flow[LakeHandle]:
-    """Return the table, opened after `intent` was written as `held`."""
-    handle: LakeHandle = yield Open(flush.application)
-    if handle.version not in (intent.n - 1, intent.n):
-        yield from _disagree(flush, held, intent.n, handle.version)
-    return handle
 
 
 def _disagree(flush: Flush, held: Document | None, n: int, version: int) -> Flow[None]:
@@ -207,6 +202,7 @@ def _read_again(flush: Flush, part: Range) -> Flow[list[Row]]:
     room = Room(2**63, 2**63, 2**63)
     reading = _reading(flush, part.stripe, part.start, room)
     reading.until = part.end.seq
+    reading.known = {dead.seq: dead.epoch for dead in part.dead}
     page = yield from _page(flush, part.stripe, part.start.seq)
     try:
         reading.take(page.documents)
