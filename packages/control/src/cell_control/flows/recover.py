@@ -7,7 +7,7 @@ Movers wait while it runs (`is_recovering`): what an old record says must not be
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from cell_control.codec import key_of, read, write_of
 from cell_control.domain.pace import Limits
@@ -21,11 +21,11 @@ from cell_control.domain.records import (
     Usage,
 )
 from cell_control.domain.recovery import BY, Outcome, recovered
-from cell_control.flows.calling import Absent, Call, NotDone, together
-from cell_control.flows.cells import SHORT_MS, Fences, fences
-from cell_control.flows.effects import Ask, Commit, Flow, Get, ListRecords
+from cell_control.flows.calling import Absent, NotDone, together
+from cell_control.flows.cells import Fences, fences
+from cell_control.flows.directory import Listed, directory
+from cell_control.flows.effects import Commit, Flow, Get, ListRecords
 from cell_control.ports import Key, Record, RegistryConflict, Write
-from cell_core.app.routes import cursor
 from cell_core.domain.ids import CELLS_MAX
 
 RECOVERY: Final = "~recovery"
@@ -137,13 +137,15 @@ class _Step:
         """Read, decide, write."""
         yield from self._look_at_cells()
         names = [cell for cell in self._cells if cell not in self._without]
-        pages = yield from together([_directory(cell, self._after) for cell in names])
+        pages = yield from together(
+            [directory(cell, self._after, limit=TENANTS_MAX) for cell in names]
+        )
         dark = tuple(c for c, page in zip(names, pages, strict=True) if isinstance(page, NotDone))
         if dark:
             return Walked(after=self._after, dark=dark)
         listed = {c: p for c, p in zip(names, pages, strict=True) if not isinstance(p, NotDone)}
         tenants, more = yield from self._records()
-        ids, over = _merged([*listed.values(), _Listed(tuple(tenants), more)])
+        ids, over = _merged([*listed.values(), Listed(tuple(tenants), more)])
         asked = [(id_, cell) for id_ in ids for cell, page in listed.items() if id_ in page.names]
         views = yield from together([fences(cell, id_) for id_, cell in asked])
         failed = {v.cell for v in views if isinstance(v, NotDone) and not isinstance(v, Absent)}
@@ -247,25 +249,7 @@ class _Step:
         return tenants, len(records) == TENANTS_MAX
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """Names in order; `more` if there are others behind the last one."""
-
-    names: tuple[str, ...]
-    more: bool
-
-
-def _directory(cell: str, after: str) -> Call[_Listed]:
-    query = f"?limit={TENANTS_MAX}" + (f"&after={cursor(after)}" if after else "")
-    ask = Ask(cell=cell, method="GET", path=query, timeout_ms=SHORT_MS)
-
-    def listed(found: Any) -> _Listed:  # noqa: ANN401 - JSON
-        return _Listed(tuple(found["tenants"]), found["after"] is not None)
-
-    return Call(ask, listed)
-
-
-def _merged(lists: Sequence[_Listed]) -> tuple[list[str], bool]:
+def _merged(lists: Sequence[Listed]) -> tuple[list[str], bool]:
     """Return the first ids over all lists, and whether they are the last ones too.
 
     Nothing behind the end of a list that goes on may be taken: the next page may come before it.

@@ -127,6 +127,7 @@ class Loops(Section):
         movers_max, followers_max: At work at a time.
         sweep_s: How often all open tenants are looked for, whatever was missed.
         probe_s: How often each cell is probed; one not probed for 15 min gets no tenants.
+        tidy_s: How often each cell's directory is compared with the registry.
         keep_s: How long an old home that is no standby is kept behind a move, before it is dropped.
         share, shares: This process follows the tenants whose hash falls to its share.
     """
@@ -137,6 +138,7 @@ class Loops(Section):
     campaigns_max: int = Field(default=8, ge=1, le=100)
     sweep_s: float = Field(default=3.0, ge=0.05, le=300)
     probe_s: float = Field(default=60.0, ge=1, le=600)
+    tidy_s: float = Field(default=3600.0, ge=0.1, le=86_400)
     keep_s: float = Field(default=86_400.0, ge=0.05, le=30 * 86_400)
     share: int = Field(default=0, ge=0, le=255)
     shares: int = Field(default=1, ge=1, le=256)

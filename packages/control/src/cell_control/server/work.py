@@ -20,6 +20,7 @@ from cell_control.server.publishers import Publisher, Sources
 from cell_control.server.reach import Reach
 from cell_control.server.recoveries import Recoveries
 from cell_control.server.rounds import Job, Rounds
+from cell_control.server.tidying import tidying_job
 from cell_control.service.cells import Cells
 
 
@@ -49,6 +50,8 @@ class Work:
         self.campaigns = self._rounds("campaigns", self._campaign_job(), loops.campaigns_max)
         probe = self.probes.job(Cells(reach.desk), reach.threads, loops.probe_s)
         self.probing = self._rounds("probes", probe, THREADS_MAX)
+        tidy = tidying_job(reach.runtime, machine.log, machine.now_ms, loops.tidy_s)
+        self.tidying = self._rounds("tidying", tidy, 1)
         self.followers = Followers(
             Following(
                 sweep_every_ms=round(loops.sweep_s * 1000), share=loops.share, shares=loops.shares
@@ -99,6 +102,7 @@ class Work:
             ("movers", self.movers),
             ("campaigns", self.campaigns),
             ("probes", self.probing),
+            ("tidying", self.tidying),
         )
 
     def _rounds(self, name: str, job: Job, parallel_max: int) -> Rounds:
@@ -132,6 +136,7 @@ class Work:
     def _cell_changed(self, record: Record) -> None:
         self._reach.addresses.forget()
         self.probing.wake(record.key, self._given.loops.probe_s)
+        self.tidying.wake(record.key, self._given.loops.tidy_s)
 
     def _publishers(self) -> Iterable[Publisher]:
         reach, machine = self._reach, self._given.machine
