@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from cell_control.cli.main import run
 from cell_control.cli.surroundings import SERVER, TOKEN_FILE, Surroundings
+from cell_control.cli.up import GROUP
 from tests.control.server.plane import token
 
 NOWHERE: Final = "http://127.0.0.1:1"
@@ -19,6 +20,13 @@ NOWHERE: Final = "http://127.0.0.1:1"
 
 def _briefly(seconds: float) -> None:
     time.sleep(min(seconds, 0.03))
+
+
+class Kept(io.StringIO):
+    """What was printed, also after it was closed."""
+
+    def close(self) -> None:
+        pass
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,7 @@ class Terminal:
     variables: dict[str, str] = field(default_factory=dict)
     ahead_ms: int = 0
     sleep: Callable[[float], None] = _briefly
+    plugs: str = GROUP
 
     def as_role(self, role: str) -> "Terminal":
         return replace(self, role=role)
@@ -67,11 +76,24 @@ class Terminal:
 
     def run(self, *arguments: object, typed: str = "", asked: bool = False) -> Ran:
         """Run one command and see that it printed neither a secret nor a traceback."""
-        out, err = io.StringIO(), io.StringIO()
+        around = self.around(typed=typed, asked=asked)
+        out, err = around.out, around.err
+        assert isinstance(out, io.StringIO)
+        assert isinstance(err, io.StringIO)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = run([str(one) for one in arguments], around, plugs=self.plugs)
+        ran = Ran(code, out.getvalue(), err.getvalue())
+        for secret in ("Traceback", token(self.role)):
+            assert secret not in ran.out + ran.err
+        assert "cellctl has a bug" not in ran.err, ran.err
+        return ran
+
+    def around(self, *, typed: str = "", asked: bool = False) -> Surroundings:
+        """Return what is around a command of theirs."""
         variables = {SERVER: self.server, TOKEN_FILE: str(self.token_file), **self.variables}
-        around = Surroundings(
-            out=out,
-            err=err,
+        return Surroundings(
+            out=Kept(),
+            err=Kept(),
             input=io.StringIO(typed),
             is_asked=asked,
             variables={name: value for name, value in variables.items() if value},
@@ -83,13 +105,6 @@ class Terminal:
             entropy=random.SystemRandom().randbytes,
             read_s=self.read_s,
         )
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = run([str(one) for one in arguments], around)
-        ran = Ran(code, out.getvalue(), err.getvalue())
-        for secret in ("Traceback", token(self.role)):
-            assert secret not in ran.out + ran.err
-        assert "cellctl has a bug" not in ran.err, ran.err
-        return ran
 
     def ok(self, *arguments: object, **given: Any) -> Ran:
         """Run one command that has to succeed."""
