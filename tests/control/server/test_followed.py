@@ -125,5 +125,6 @@ def test_a_stop_lets_a_waiting_router_go_and_ends_in_order(tmp_path: Path):
 
     waiting.join(SEEN_S)
     assert not waiting.is_alive()
-    assert errors[0] in ("", "source_unreachable")
+    # An empty batch, a refusal that it is stopping, or a connection that ends: none is an old rev.
+    assert errors[0] in ("", "source_status", "source_unreachable")
     assert plane.log.getvalue().splitlines()[-1].count('"event":"stopped"') == 1

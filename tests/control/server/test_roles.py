@@ -20,6 +20,7 @@ MAY = {
     "abort_operation": OPS,
     "headroom": ALL, "replication": ALL, "audit": ALL, "status": ALL,
     "show_recovery": ALL, "recover_without": ADMIN,
+    "list_lineage": ALL, "tenant_positions": ALL,
     "registry_snapshot": FEED, "registry_changes": FEED, "registry_tenant": FEED,
     "ring_doorbells": RING,
 }  # fmt: skip
