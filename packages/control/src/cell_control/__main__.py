@@ -9,22 +9,16 @@ import json
 import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from cell_control.adapters.replacing import only_writer, replace_file
 from cell_control.bootstrap import SystemClock, checked, run
 from cell_control.errors import Invalid
 from cell_control.server.config_findings import ConfigError
 from cell_control.server.roles import Role
-from cell_control.server.token_file import (
-    FILE_BYTES_MAX,
-    NO_TOKENS,
-    TEXTS,
-    read_token_file,
-    with_token,
-    write_token_file,
-)
+from cell_control.server.token_file import TEXTS, with_token
+from cell_control.server.token_keeping import change_tokens
 from cell_core.wire.bearer_text import ENTROPY_BYTES
 
 _DAY_S: Final = 86_400
@@ -77,20 +71,15 @@ def _token(parsed: argparse.Namespace) -> int:
     expires_s = None if parsed.days is None else now_s + parsed.days * _DAY_S
     try:
         made = TEXTS.make(parsed.env, secrets.token_bytes(ENTROPY_BYTES))
-        with only_writer(parsed.file):
-            held = NO_TOKENS
-            if parsed.file.exists():
-                with parsed.file.open("rb") as file:
-                    held = read_token_file(file.read(FILE_BYTES_MAX + 1), now_s)
-            changed = with_token(
-                held,
-                made,
-                name=parsed.name,
-                role=Role(parsed.role),
-                now_s=now_s,
-                expires_s=expires_s,
-            )
-            replace_file(parsed.file, write_token_file(changed), mode=0o600)
+        added = partial(
+            with_token,
+            new=made,
+            name=parsed.name,
+            role=Role(parsed.role),
+            now_s=now_s,
+            expires_s=expires_s,
+        )
+        change_tokens(parsed.file, now_s, added)
     except (Invalid, ValueError, OSError) as wrong:
         fields = wrong.fields if isinstance(wrong, Invalid) else {}
         problem = fields.get("problem") or type(wrong).__name__

@@ -59,9 +59,11 @@ def new(
 @command(app, "list")
 def list_tokens(session: Session, file: File) -> None:
     """List all tokens, revoked and expired ones too."""
+    from cell_control.server.token_keeping import read_tokens  # noqa: PLC0415 - as above
+
     now_s = session.around.now_ms() // 1000
     with translated():
-        held = _read(file, now_s)
+        held = read_tokens(file, now_s)
     rows = [
         (t.id, t.name, t.role.value, t.env, _state(t, now_s), date((t.expires_s or 0) * 1000))
         for t in held.tokens
@@ -105,20 +107,10 @@ def revoke(
 
 
 def _change(session: Session, file: Path, change: Callable[["TokenFile"], "TokenFile"]) -> None:
-    from cell_control.adapters.replacing import only_writer, replace_file  # noqa: PLC0415 - as above
-    from cell_control.server.token_file import NO_TOKENS, write_token_file  # noqa: PLC0415 - as above
+    from cell_control.server.token_keeping import change_tokens  # noqa: PLC0415 - as above
 
-    now_s = session.around.now_ms() // 1000
-    with translated(), only_writer(file):
-        held = _read(file, now_s) if file.exists() else NO_TOKENS
-        replace_file(file, write_token_file(change(held)), mode=0o600)
-
-
-def _read(file: Path, now_s: int) -> "TokenFile":
-    from cell_control.server.token_file import FILE_BYTES_MAX, read_token_file  # noqa: PLC0415 - as above
-
-    with file.open("rb") as opened:
-        return read_token_file(opened.read(FILE_BYTES_MAX + 1), now_s)
+    with translated():
+        change_tokens(file, session.around.now_ms() // 1000, change)
 
 
 def _state(token: "Token", now_s: int) -> str:
