@@ -93,6 +93,42 @@ CELLS: Final = (
         size_mb_max=10,  # Of which 6.9 are the two compiled libraries, cryptography and pydantic.
     ),
 )
+# What asks the lake is not beside what writes it.
+_NOT_A_RELAY_S: Final = (
+    *_NOT_A_CELL_S,
+    *(
+        f"cell_lake/{part}"
+        for part in ("audit", "cli", "domain/cloud_events", "query", "table_memory", "views")
+    ),
+)
+RELAYS: Final = (
+    Deployable(
+        name="aws_relay",
+        lock="aws_relay",
+        packages=("core", "adapters_aws", "lake", "lake/deploy/aws"),
+        unreached=_NOT_A_RELAY_S,
+        entry_files=("packages/lake/deploy/aws/relay.py", "LICENSE"),
+        entry_module="relay",
+        started=("relay",),
+        libraries=PurePosixPath(),
+        size_mb_max=66,  # Of which 50 are the compiled library that writes the lake.
+    ),
+    Deployable(
+        name="azure_relay",
+        lock="azure_relay",
+        packages=("core", "adapters_azure", "lake", "lake/deploy/azure"),
+        unreached=_NOT_A_RELAY_S,
+        entry_files=(
+            "packages/lake/deploy/azure/function_app.py",
+            "packages/lake/deploy/azure/host.json",
+            "LICENSE",
+        ),
+        entry_module="function_app",
+        started=("function_app",),
+        libraries=PurePosixPath(".python_packages/lib/site-packages"),
+        size_mb_max=66,
+    ),
+)
 ROUTER: Final = Deployable(
     name="router",
     lock="router",
@@ -116,7 +152,7 @@ ROUTER: Final = Deployable(
 ROUTER_ARM: Final = replace(
     ROUTER, name="router_aarch64", platform="aarch64-manylinux_2_28", size_mb_max=25
 )
-DEPLOYABLES: Final = (*CELLS, ROUTER, ROUTER_ARM)
+DEPLOYABLES: Final = (*CELLS, *RELAYS, ROUTER, ROUTER_ARM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

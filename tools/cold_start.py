@@ -32,6 +32,7 @@ ENVIRONMENT: Final = {
     "CELL_COSMOS_DATABASE": "cell",
     "CELL_COSMOS_CONTAINER": "cell",
     "CELL_TABLE": "cell",
+    "CELL_LAKE_URL": "s3://lake/",
     "AWS_REGION": "eu-west-1",
     "AWS_DEFAULT_REGION": "eu-west-1",
     "AWS_LAMBDA_FUNCTION_NAME": "cell",

@@ -41,6 +41,7 @@ _SERVICE_FOLDERS: Final = {("botocore", "data"), ("boto3", "data")}
 # Modules that a cell never imports, below the folder of their library. A test imports each handler
 # from the zip and answers requests with it, so what is missed here shows.
 _MODULES_DROPPED: Final = {
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui": "pages that describe another API",
     "azure/cosmos/aio": "the asynchronous client; both clouds' handlers are synchronous",
     "azure/cosmos/_change_feed/aio": "as above",
     "azure/cosmos/_execution_context/aio": "as above",

@@ -53,6 +53,8 @@ LOCKS: Final = (
     Lock(name="dev", packages=EVERY_PACKAGE, extras=("query",)),
     Lock(name="aws_worker", packages=("core", "adapters_aws"), within="dev"),
     Lock(name="azure_worker", packages=("core", "adapters_azure"), within="dev"),
+    Lock(name="aws_relay", packages=("core", "adapters_aws", "lake"), within="dev"),
+    Lock(name="azure_relay", packages=("core", "adapters_azure", "lake"), within="dev"),
     Lock(name="router", packages=("core", "router"), within="dev"),
     Lock(name="control", packages=("core", "control"), within="dev"),
 )

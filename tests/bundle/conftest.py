@@ -67,7 +67,12 @@ class Built:
         return done.stdout
 
 
-@pytest.fixture(scope="session", params=(*bundle.CELLS, bundle.ROUTER), ids=lambda each: each.name)
+# Compiling and packing the library that writes the lake takes a minute.
+_RELAYS = [pytest.param(relay, marks=pytest.mark.slow, id=relay.name) for relay in bundle.RELAYS]
+_EACH = [*(pytest.param(each, id=each.name) for each in (*bundle.CELLS, bundle.ROUTER)), *_RELAYS]
+
+
+@pytest.fixture(scope="session", params=_EACH)
 def built(request, tmp_path_factory):
     deployable = request.param
     version = f"{sys.version_info.major}.{sys.version_info.minor}"

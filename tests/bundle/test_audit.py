@@ -22,7 +22,9 @@ def test_the_verdict_is_what_happened(exit_code, printed, verdict):
 
 def test_every_deployable_is_audited_by_its_lock():
     assert [lock.name for lock in audit.locks()] == [
+        "aws_relay.txt",
         "aws_worker.txt",
+        "azure_relay.txt",
         "azure_worker.txt",
         "cloudflare_worker.txt",
         "router.txt",

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.xdist_group("bundle")
 _OTHER_CLOUD = {
     "aws_worker": re.compile(r"azure|msal|cell_adapters_azure|function_app"),
     "azure_worker": re.compile(r"boto|aws|s3transfer|cell_adapters_aws|worker\.py"),
+    "aws_relay": re.compile(r"azure|msal|cell_adapters_azure|cell_relay_azure|function_app"),
+    "azure_relay": re.compile(r"boto|aws|s3transfer|cell_adapters_aws|cell_relay_aws|worker\.py"),
     "router": re.compile(r"boto|aws|s3transfer|azure|msal|cell_adapters"),
 }
 _NOT_COMPARED = (

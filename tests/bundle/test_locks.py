@@ -26,7 +26,7 @@ def test_every_pin_has_a_hash(lock):
     assert all(after[line].startswith("    --hash=sha256:") for line in pinned)
 
 
-@pytest.mark.parametrize("name", ["aws_worker", "azure_worker"])
+@pytest.mark.parametrize("name", ["aws_worker", "azure_worker", "aws_relay", "azure_relay"])
 def test_what_is_tested_is_what_is_shipped(name):
     dev = locks.pins((locks.REQUIREMENTS / "dev.txt").read_text())
     shipped = locks.pins((locks.REQUIREMENTS / f"{name}.txt").read_text())

@@ -101,6 +101,10 @@ FORBIDDEN: list[tuple[str, list[str], list[str]]] = [
         ["os", "socket", "asyncio", "threading", "time", "http", "urllib3", "lmdb", "httptools"],
     ),
     ("packages", ["cell_control.ports"], [f"{AWS}.errors", "cell_router.mint"]),
+    ("packages", ["cell_lake.errors"], [f"{AWS}.errors", "cell_control.ports", "cell_router.mint"]),
+    ("packages", ["cell_lake.errors"], ["cell_relay_aws.handler", "cell_relay_azure.handler"]),
+    ("aws-only", ["cell_relay_aws.handler"], ["azure", f"{AZURE}.errors"]),
+    ("azure-only", ["cell_relay_azure.handler"], ["botocore", f"{AWS}.errors"]),
     ("packages", ["cell_router.mint"], ["cell_control.ports"]),
     (
         "control-neutral",
@@ -162,7 +166,8 @@ class Tree:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         shutil.copy(ROOT / "pyproject.toml", folder)
-        for source in ROOT.glob("packages/*/src/*"):
+        deployed = ROOT.glob("packages/*/deploy/*/src/*")
+        for source in (*ROOT.glob("packages/*/src/*"), *deployed):
             if (source / "__init__.py").exists():
                 ignored = shutil.ignore_patterns("__pycache__")
                 shutil.copytree(source, folder / source.name, ignore=ignored)

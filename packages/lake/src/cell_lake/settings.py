@@ -12,7 +12,6 @@ from typing import Any, Final, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-
 from cell_core.system import StoreSettings
 
 EVENTS_TABLE: Final = "events"
@@ -20,7 +19,7 @@ LINEAGE_TABLE: Final = "lineage"
 
 _SECRET: Final = re.compile(r"secret|key|token|sas|password|credential", re.IGNORECASE)
 # They name how a thing is found or checked, not the thing.
-_HARMLESS: Final = frozenset({"aws_checksum_algorithm", "aws_sse_kms_key_id", "aws_server_side_encryption"})  # fmt: skip
+_HARMLESS: Final = frozenset({"aws_sse_kms_key_id", "aws_sse_bucket_key_enabled"})
 
 
 class LakeSettings(StoreSettings):
