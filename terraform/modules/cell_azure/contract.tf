@@ -28,18 +28,18 @@ module "contract" {
 
   endpoint = {
     # The Functions host serves below /api; nothing in front of the worker wants this header.
-    base_url     = "https://${azurerm_function_app_flex_consumption.worker.default_hostname}/api"
+    base_url     = "https://${azurerm_function_app_flex_consumption.app["worker"].default_hostname}/api"
     grant_header = "authorization"
   }
 
-  environment = azurerm_function_app_flex_consumption.worker.app_settings
+  environment = azurerm_function_app_flex_consumption.app["worker"].app_settings
 
   found = {
-    runtime            = "${azurerm_function_app_flex_consumption.worker.runtime_name}${azurerm_function_app_flex_consumption.worker.runtime_version}"
+    runtime            = "${azurerm_function_app_flex_consumption.app["worker"].runtime_name}${azurerm_function_app_flex_consumption.app["worker"].runtime_version}"
     package_sha256     = terraform_data.package["worker"].output.sha256
-    memory_mb          = azurerm_function_app_flex_consumption.worker.instance_memory_in_mb
-    timeout_s          = sum([for at, part in split(":", azurerm_function_app_flex_consumption.worker.app_settings["AzureFunctionsJobHost__functionTimeout"]) : tonumber(part) * pow(60, 2 - at)])
-    max_concurrency    = azurerm_function_app_flex_consumption.worker.maximum_instance_count
+    memory_mb          = azurerm_function_app_flex_consumption.app["worker"].instance_memory_in_mb
+    timeout_s          = sum([for at, part in split(":", azurerm_function_app_flex_consumption.app["worker"].app_settings["AzureFunctionsJobHost__functionTimeout"]) : tonumber(part) * pow(60, 2 - at)])
+    max_concurrency    = azurerm_function_app_flex_consumption.app["worker"].maximum_instance_count
     partition_key      = one(azurerm_cosmosdb_sql_container.state.partition_key_paths)
     logs_days          = azurerm_log_analytics_workspace.cell.retention_in_days
     backup_days        = tonumber(trimsuffix(trimprefix(azurerm_cosmosdb_account.state.backup[0].tier, "Continuous"), "Days"))
@@ -47,8 +47,8 @@ module "contract" {
   }
 
   resources = {
-    worker = azurerm_function_app_flex_consumption.worker.name
-    relay  = try(azurerm_function_app_flex_consumption.relay["relay"].name, "")
+    worker = azurerm_function_app_flex_consumption.app["worker"].name
+    relay  = try(azurerm_function_app_flex_consumption.app["relay"].name, "")
     state  = azurerm_cosmosdb_account.state.name
     lake   = local.lake_url
     logs   = azurerm_log_analytics_workspace.cell.name

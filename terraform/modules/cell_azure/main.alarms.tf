@@ -21,7 +21,7 @@ resource "azurerm_monitor_metric_alert" "errors" {
   name                = "errors"
   description         = "The worker failed more often within five minutes than it may."
   resource_group_name = local.group
-  scopes              = [azurerm_function_app_flex_consumption.worker.id]
+  scopes              = [azurerm_function_app_flex_consumption.app["worker"].id]
   severity            = 1
   frequency           = "PT1M"
   window_size         = "PT5M"
@@ -84,7 +84,7 @@ locals {
       severity    = 2
       query       = "CDBPartitionKeyStatistics | summarize value = max(SizeKb) / 1048576.0"
     }
-    }, local.has_relay ? {
+    }, local.with_relay ? {
     change-lag = {
       description = "The newest change that the relay has not read is older than it may be."
       threshold   = var.alarms.change_lag_s_max

@@ -11,7 +11,7 @@ locals {
 }
 
 resource "azurerm_network_security_group" "workers" {
-  for_each = local.private
+  count = local.with_network ? 1 : 0
 
   name                = "workers"
   resource_group_name = local.group
@@ -60,7 +60,7 @@ resource "azurerm_network_security_group" "workers" {
 }
 
 resource "azurerm_network_security_group" "endpoints" {
-  for_each = local.private
+  count = local.with_network ? 1 : 0
 
   name                = "endpoints"
   resource_group_name = local.group
@@ -94,15 +94,15 @@ resource "azurerm_network_security_group" "endpoints" {
 }
 
 resource "azurerm_subnet_network_security_group_association" "workers" {
-  for_each = local.private
+  count = local.with_network ? 1 : 0
 
-  subnet_id                 = azurerm_subnet.workers[each.key].id
-  network_security_group_id = azurerm_network_security_group.workers[each.key].id
+  subnet_id                 = azurerm_subnet.workers[0].id
+  network_security_group_id = azurerm_network_security_group.workers[0].id
 }
 
 resource "azurerm_subnet_network_security_group_association" "endpoints" {
-  for_each = local.private
+  count = local.with_network ? 1 : 0
 
-  subnet_id                 = azurerm_subnet.endpoints[each.key].id
-  network_security_group_id = azurerm_network_security_group.endpoints[each.key].id
+  subnet_id                 = azurerm_subnet.endpoints[0].id
+  network_security_group_id = azurerm_network_security_group.endpoints[0].id
 }

@@ -1,38 +1,23 @@
-# Two identities, and what each may do. Neither has a password or a key.
+# An identity for each app, and what it may do. None has a password or a key.
 
-resource "azurerm_user_assigned_identity" "worker" {
-  name                = "worker"
+resource "azurerm_user_assigned_identity" "app" {
+  for_each = local.apps
+
+  name                = each.key
   resource_group_name = local.group
   location            = local.location
   tags                = local.contract_tags
-}
-
-resource "azurerm_user_assigned_identity" "relay" {
-  for_each = local.relays
-
-  name                = "relay"
-  resource_group_name = local.group
-  location            = local.location
-  tags                = local.contract_tags
-}
-
-locals {
-  identities = merge(
-    { worker = azurerm_user_assigned_identity.worker },
-    { for name in keys(local.relays) : name => azurerm_user_assigned_identity.relay[name] },
-  )
-  database_scope = "${azurerm_cosmosdb_account.state.id}/dbs/${azurerm_cosmosdb_sql_database.cell.name}"
 }
 
 # Built-in Data Contributor, on this database and nothing above it.
 resource "azurerm_cosmosdb_sql_role_assignment" "data" {
-  for_each = local.identities
+  for_each = azurerm_user_assigned_identity.app
 
   resource_group_name = local.group
   account_name        = azurerm_cosmosdb_account.state.name
   role_definition_id  = "${azurerm_cosmosdb_account.state.id}/sqlRoleDefinitions/00000000-0000-0000-0000-000000000002"
   principal_id        = each.value.principal_id
-  scope               = local.database_scope
+  scope               = "${azurerm_cosmosdb_account.state.id}/dbs/${azurerm_cosmosdb_sql_database.cell.name}"
 }
 
 # A worker asks the account itself for its consistency before it serves; that lies above the
@@ -50,7 +35,7 @@ resource "azurerm_cosmosdb_sql_role_definition" "account_reader" {
 }
 
 resource "azurerm_cosmosdb_sql_role_assignment" "account_reader" {
-  for_each = local.identities
+  for_each = azurerm_user_assigned_identity.app
 
   resource_group_name = local.group
   account_name        = azurerm_cosmosdb_account.state.name
@@ -62,20 +47,20 @@ resource "azurerm_cosmosdb_sql_role_assignment" "account_reader" {
 # The Functions host keeps packages, locks and timers in its account; it asks for these two roles.
 resource "azurerm_role_assignment" "host" {
   for_each = merge([
-    for name, identity in local.identities : {
+    for name, identity in azurerm_user_assigned_identity.app : {
       "${name}-blobs"  = { role = "Storage Blob Data Owner", principal = identity.principal_id }
       "${name}-tables" = { role = "Storage Table Data Contributor", principal = identity.principal_id }
     }
   ]...)
 
-  scope                = azurerm_storage_account.host.id
+  scope                = azurerm_storage_account.account["host"].id
   role_definition_name = each.value.role
   principal_id         = each.value.principal
   principal_type       = "ServicePrincipal"
 }
 
 resource "azurerm_role_assignment" "logs" {
-  for_each = local.identities
+  for_each = azurerm_user_assigned_identity.app
 
   scope                = azurerm_application_insights.cell.id
   role_definition_name = "Monitoring Metrics Publisher"

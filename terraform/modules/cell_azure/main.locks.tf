@@ -3,7 +3,7 @@
 resource "azurerm_management_lock" "cell" {
   for_each = var.protect ? {
     state = azurerm_cosmosdb_account.state.id
-    lake  = azurerm_storage_account.lake.id
+    lake  = azurerm_storage_account.account["lake"].id
     logs  = azurerm_log_analytics_workspace.cell.id
   } : {}
 

@@ -25,19 +25,26 @@ resource "azurerm_application_insights" "cell" {
 }
 
 locals {
-  # What is kept of each part: who changed it, what was refused, how large partitions grow.
+  # What is kept of each part: who changed it, what was read, how large partitions grow.
   diagnostics = merge({
-    state = { id = azurerm_cosmosdb_account.state.id, logs = ["ControlPlaneRequests", "PartitionKeyStatistics"], metrics = ["Requests"] }
-    lake  = { id = "${azurerm_storage_account.lake.id}/blobServices/default", logs = ["StorageDelete", "StorageRead", "StorageWrite"], metrics = ["Transaction"] }
-    host  = { id = "${azurerm_storage_account.host.id}/blobServices/default", logs = ["StorageDelete", "StorageWrite"], metrics = ["Transaction"] }
+    state = {
+      id      = azurerm_cosmosdb_account.state.id
+      logs    = ["ControlPlaneRequests", "PartitionKeyStatistics"]
+      metrics = ["Requests"]
+    }
     }, {
-    for name, id in local.app_ids : name => { id = id, logs = ["AppServiceAuditLogs", "FunctionAppLogs"], metrics = ["AllMetrics"] }
+    for name, account in azurerm_storage_account.account : name => {
+      id      = "${account.id}/blobServices/default"
+      logs    = ["StorageDelete", "StorageRead", "StorageWrite"]
+      metrics = ["Transaction"]
+    }
+    }, {
+    for name, app in azurerm_function_app_flex_consumption.app : name => {
+      id      = app.id
+      logs    = ["AppServiceAuditLogs", "FunctionAppLogs"]
+      metrics = ["AllMetrics"]
+    }
   })
-
-  app_ids = merge(
-    { worker = azurerm_function_app_flex_consumption.worker.id },
-    { for name in keys(local.relays) : name => azurerm_function_app_flex_consumption.relay[name].id },
-  )
 }
 
 resource "azurerm_monitor_diagnostic_setting" "cell" {

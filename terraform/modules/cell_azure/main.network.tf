@@ -1,31 +1,18 @@
 # The cell's own network: workers in one subnet, private addresses of what they use in another.
 
 locals {
-  private = var.private_network ? { cell = true } : {}
-
   # What a private address is made for, and the zone that resolves its name.
-  zones = var.private_network ? {
+  zones = local.with_network ? {
     documents = "privatelink.documents.azure.com"
     blob      = "privatelink.blob.core.windows.net"
     queue     = "privatelink.queue.core.windows.net"
     table     = "privatelink.table.core.windows.net"
     sites     = "privatelink.azurewebsites.net"
   } : {}
-
-  endpoints = var.private_network ? merge({
-    state      = { id = azurerm_cosmosdb_account.state.id, part = "Sql", zone = "documents" }
-    lake       = { id = azurerm_storage_account.lake.id, part = "blob", zone = "blob" }
-    host-blob  = { id = azurerm_storage_account.host.id, part = "blob", zone = "blob" }
-    host-queue = { id = azurerm_storage_account.host.id, part = "queue", zone = "queue" }
-    host-table = { id = azurerm_storage_account.host.id, part = "table", zone = "table" }
-    worker     = { id = azurerm_function_app_flex_consumption.worker.id, part = "sites", zone = "sites" }
-    }, local.has_relay ? {
-    relay = { id = azurerm_function_app_flex_consumption.relay["relay"].id, part = "sites", zone = "sites" }
-  } : {}) : {}
 }
 
 resource "azurerm_virtual_network" "cell" {
-  for_each = local.private
+  count = local.with_network ? 1 : 0
 
   name                = "cell"
   resource_group_name = local.group
@@ -35,11 +22,11 @@ resource "azurerm_virtual_network" "cell" {
 }
 
 resource "azurerm_subnet" "workers" {
-  for_each = local.private
+  count = local.with_network ? 1 : 0
 
   name                 = "workers"
   resource_group_name  = local.group
-  virtual_network_name = azurerm_virtual_network.cell["cell"].name
+  virtual_network_name = azurerm_virtual_network.cell[0].name
   address_prefixes     = [cidrsubnet(var.network_cidr, 1, 0)]
   # Logs, and a home's pushes to its standby, leave by public addresses; main.firewall.tf says which.
   default_outbound_access_enabled   = true
@@ -56,11 +43,11 @@ resource "azurerm_subnet" "workers" {
 }
 
 resource "azurerm_subnet" "endpoints" {
-  for_each = local.private
+  count = local.with_network ? 1 : 0
 
   name                              = "endpoints"
   resource_group_name               = local.group
-  virtual_network_name              = azurerm_virtual_network.cell["cell"].name
+  virtual_network_name              = azurerm_virtual_network.cell[0].name
   address_prefixes                  = [cidrsubnet(var.network_cidr, 2, 2)]
   default_outbound_access_enabled   = false
   private_endpoint_network_policies = "Enabled"
@@ -80,7 +67,7 @@ resource "azurerm_private_dns_zone_virtual_network_link" "cell" {
   name                  = "cell"
   resource_group_name   = local.group
   private_dns_zone_name = azurerm_private_dns_zone.cell[each.key].name
-  virtual_network_id    = azurerm_virtual_network.cell["cell"].id
+  virtual_network_id    = azurerm_virtual_network.cell[0].id
   tags                  = local.contract_tags
 }
 
@@ -94,24 +81,92 @@ resource "azurerm_private_dns_zone_virtual_network_link" "peered" {
   tags                  = local.contract_tags
 }
 
-resource "azurerm_private_endpoint" "cell" {
-  for_each = local.endpoints
+resource "azurerm_private_endpoint" "state" {
+  count = local.with_network ? 1 : 0
 
-  name                = each.key
+  name                = "state"
   resource_group_name = local.group
   location            = local.location
-  subnet_id           = azurerm_subnet.endpoints["cell"].id
+  subnet_id           = azurerm_subnet.endpoints[0].id
+  tags                = local.contract_tags
+
+  private_service_connection {
+    name                           = "state"
+    private_connection_resource_id = azurerm_cosmosdb_account.state.id
+    subresource_names              = ["Sql"]
+    is_manual_connection           = false
+  }
+
+  private_dns_zone_group {
+    name                 = "state"
+    private_dns_zone_ids = [azurerm_private_dns_zone.cell["documents"].id]
+  }
+}
+
+resource "azurerm_private_endpoint" "lake" {
+  # checkov follows lookup() to the account, and an index not.
+  count = local.with_network ? 1 : 0
+
+  name                = "lake"
+  resource_group_name = local.group
+  location            = local.location
+  subnet_id           = azurerm_subnet.endpoints[0].id
+  tags                = local.contract_tags
+
+  private_service_connection {
+    name                           = "lake"
+    private_connection_resource_id = lookup(azurerm_storage_account.account, "lake").id
+    subresource_names              = ["blob"]
+    is_manual_connection           = false
+  }
+
+  private_dns_zone_group {
+    name                 = "lake"
+    private_dns_zone_ids = [azurerm_private_dns_zone.cell["blob"].id]
+  }
+}
+
+resource "azurerm_private_endpoint" "host" {
+  # The host asks for all three services of its account.
+  for_each = local.with_network ? toset(["blob", "queue", "table"]) : toset([])
+
+  name                = "host-${each.key}"
+  resource_group_name = local.group
+  location            = local.location
+  subnet_id           = azurerm_subnet.endpoints[0].id
   tags                = local.contract_tags
 
   private_service_connection {
     name                           = each.key
-    private_connection_resource_id = each.value.id
-    subresource_names              = [each.value.part]
+    private_connection_resource_id = azurerm_storage_account.account["host"].id
+    subresource_names              = [each.key]
     is_manual_connection           = false
   }
 
   private_dns_zone_group {
     name                 = each.key
-    private_dns_zone_ids = [azurerm_private_dns_zone.cell[each.value.zone].id]
+    private_dns_zone_ids = [azurerm_private_dns_zone.cell[each.key].id]
+  }
+}
+
+resource "azurerm_private_endpoint" "app" {
+  for_each = local.with_network ? local.apps : {}
+
+  name                = each.key
+  resource_group_name = local.group
+  location            = local.location
+  subnet_id           = azurerm_subnet.endpoints[0].id
+  tags                = local.contract_tags
+
+  private_service_connection {
+    name                           = each.key
+    private_connection_resource_id = azurerm_function_app_flex_consumption.app[each.key].id
+    subresource_names              = ["sites"]
+    is_manual_connection           = false
+  }
+
+  private_dns_zone_group {
+    name                 = each.key
+    private_dns_zone_ids = [azurerm_private_dns_zone.cell["sites"].id]
   }
 }

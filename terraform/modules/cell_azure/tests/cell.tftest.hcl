@@ -28,7 +28,7 @@ run "is_the_cell_that_the_contract_describes" {
   }
 
   assert {
-    condition     = !contains(keys(azurerm_function_app_flex_consumption.worker.app_settings), "CELL_COSMOS_KEY")
+    condition     = !contains(keys(azurerm_function_app_flex_consumption.app["worker"].app_settings), "CELL_COSMOS_KEY")
     error_message = "A key stands in the worker's environment."
   }
 
@@ -55,17 +55,17 @@ run "is_the_cell_that_the_contract_describes" {
 
   # Runs the zip on flex consumption.
   assert {
-    condition     = azurerm_service_plan.cell["worker"].sku_name == "FC1" && azurerm_service_plan.cell["worker"].os_type == "Linux"
+    condition     = azurerm_service_plan.app["worker"].sku_name == "FC1" && azurerm_service_plan.app["worker"].os_type == "Linux"
     error_message = "The plan is not Flex Consumption."
   }
 
   assert {
-    condition     = azurerm_function_app_flex_consumption.worker.runtime_name == "python" && azurerm_function_app_flex_consumption.worker.runtime_version == "3.13"
+    condition     = azurerm_function_app_flex_consumption.app["worker"].runtime_name == "python" && azurerm_function_app_flex_consumption.app["worker"].runtime_version == "3.13"
     error_message = "The runtime is not the one that the zip was built for."
   }
 
   assert {
-    condition     = azurerm_function_app_flex_consumption.worker.app_settings["AzureFunctionsJobHost__functionTimeout"] == "00:00:30"
+    condition     = azurerm_function_app_flex_consumption.app["worker"].app_settings["AzureFunctionsJobHost__functionTimeout"] == "00:00:30"
     error_message = "The host ends a function after another time than the contract says."
   }
 
@@ -76,7 +76,7 @@ run "is_the_cell_that_the_contract_describes" {
 
   # Wakes the relay by identity.
   assert {
-    condition     = azurerm_function_app_flex_consumption.relay["relay"].app_settings["CELL_COSMOS__credential"] == "managedidentity" && azurerm_function_app_flex_consumption.relay["relay"].app_settings["CELL_COSMOS_LEASES"] == azurerm_cosmosdb_sql_container.leases["relay"].name
+    condition     = azurerm_function_app_flex_consumption.app["relay"].app_settings["CELL_COSMOS__credential"] == "managedidentity" && azurerm_function_app_flex_consumption.app["relay"].app_settings["CELL_COSMOS_LEASES"] == azurerm_cosmosdb_sql_container.leases[0].name
     error_message = "The trigger of the relay has no identity or no leases."
   }
 
@@ -119,7 +119,7 @@ run "has_the_relay_only_with_its_zip" {
   }
 
   assert {
-    condition     = length(azurerm_function_app_flex_consumption.relay) == 0 && length(azurerm_cosmosdb_sql_container.leases) == 0 && output.cell.resources.relay == ""
+    condition     = toset(keys(azurerm_function_app_flex_consumption.app)) == toset(["worker"]) && length(azurerm_cosmosdb_sql_container.leases) == 0 && output.cell.resources.relay == ""
     error_message = "Something of the relay stands there without its zip."
   }
 
@@ -137,7 +137,7 @@ run "publishes_what_the_provider_cannot" {
   }
 
   assert {
-    condition     = length(terraform_data.publish_worker) == 1 && length(terraform_data.publish_relay) == 1
+    condition     = toset(keys(terraform_data.publish)) == toset(["worker", "relay"])
     error_message = "Nobody publishes the zips."
   }
 }

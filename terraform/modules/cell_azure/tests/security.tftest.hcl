@@ -39,23 +39,23 @@ run "is_secure_by_default" {
   }
 
   assert {
-    condition     = toset([for role in azurerm_role_assignment.host : role.role_definition_name]) == toset(["Storage Blob Data Owner", "Storage Table Data Contributor"]) && alltrue([for role in azurerm_role_assignment.host : role.scope == azurerm_storage_account.host.id])
+    condition     = toset([for role in azurerm_role_assignment.host : role.role_definition_name]) == toset(["Storage Blob Data Owner", "Storage Table Data Contributor"]) && alltrue([for role in azurerm_role_assignment.host : role.scope == azurerm_storage_account.account["host"].id])
     error_message = "An identity may do more in storage than the Functions host needs."
   }
 
   # Lets the relay write the lake and read no row.
   assert {
-    condition     = alltrue([for action in flatten([for permission in azurerm_role_definition.lake_writer["relay"].permissions : tolist(permission.data_actions)]) : !strcontains(action, "*") && !endswith(action, "/delete") && !endswith(action, "/manageOwnership/action")])
+    condition     = alltrue([for action in flatten([for permission in azurerm_role_definition.lake_writer[0].permissions : tolist(permission.data_actions)]) : !strcontains(action, "*") && !endswith(action, "/delete") && !endswith(action, "/manageOwnership/action")])
     error_message = "The role on the lake has a wildcard, or may delete."
   }
 
   assert {
-    condition     = length(flatten([for permission in azurerm_role_definition.lake_writer["relay"].permissions : coalesce(permission.actions, [])])) == 0
+    condition     = length(flatten([for permission in azurerm_role_definition.lake_writer[0].permissions : coalesce(permission.actions, [])])) == 0
     error_message = "The role on the lake may change the account."
   }
 
   assert {
-    condition     = strcontains(azurerm_role_assignment.lake_writer["relay"].condition, "_delta_log") && azurerm_role_assignment.lake_writer["relay"].condition_version == "2.0"
+    condition     = strcontains(azurerm_role_assignment.lake_writer[0].condition, "_delta_log") && azurerm_role_assignment.lake_writer[0].condition_version == "2.0"
     error_message = "The relay may read rows of the lake."
   }
 
@@ -66,61 +66,61 @@ run "is_secure_by_default" {
 
   # Keeps the lake private and its versions.
   assert {
-    condition     = azurerm_storage_account.lake.blob_properties[0].versioning_enabled && azurerm_storage_account.lake.blob_properties[0].delete_retention_policy[0].days == 30
+    condition     = azurerm_storage_account.account["lake"].blob_properties[0].versioning_enabled && azurerm_storage_account.account["lake"].blob_properties[0].delete_retention_policy[0].days == 30
     error_message = "What was overwritten or deleted in the lake is gone."
   }
 
   assert {
-    condition     = azurerm_storage_container.lake.container_access_type == "private" && alltrue([for container in azurerm_storage_container.packages : container.container_access_type == "private"])
+    condition     = alltrue([for container in azurerm_storage_container.container : container.container_access_type == "private"])
     error_message = "A container is open."
   }
 
   # Opens storage to identities only.
   assert {
-    condition     = alltrue([for account in [azurerm_storage_account.host, azurerm_storage_account.lake] : !account.shared_access_key_enabled && account.default_to_oauth_authentication && !account.local_user_enabled])
+    condition     = alltrue([for account in azurerm_storage_account.account : !account.shared_access_key_enabled && account.default_to_oauth_authentication && !account.local_user_enabled])
     error_message = "Keys open a storage account."
   }
 
   assert {
-    condition     = alltrue([for account in [azurerm_storage_account.host, azurerm_storage_account.lake] : account.https_traffic_only_enabled && account.min_tls_version == "TLS1_2"])
+    condition     = alltrue([for account in azurerm_storage_account.account : account.https_traffic_only_enabled && account.min_tls_version == "TLS1_2"])
     error_message = "A storage account takes plain HTTP, or an old TLS."
   }
 
   assert {
-    condition     = alltrue([for account in [azurerm_storage_account.host, azurerm_storage_account.lake] : !account.public_network_access_enabled && !account.allow_nested_items_to_be_public && !account.cross_tenant_replication_enabled && account.network_rules[0].default_action == "Deny"])
+    condition     = alltrue([for account in azurerm_storage_account.account : !account.public_network_access_enabled && !account.allow_nested_items_to_be_public && !account.cross_tenant_replication_enabled && account.network_rules[0].default_action == "Deny"])
     error_message = "A storage account can be reached from outside of the network."
   }
 
   # Serves nobody from outside without a known edge.
   assert {
-    condition     = !azurerm_function_app_flex_consumption.worker.public_network_access_enabled && !azurerm_function_app_flex_consumption.relay["relay"].public_network_access_enabled
+    condition     = !azurerm_function_app_flex_consumption.app["worker"].public_network_access_enabled && !azurerm_function_app_flex_consumption.app["relay"].public_network_access_enabled
     error_message = "An app has a public way in."
   }
 
   # Encrypts every way in.
   assert {
-    condition     = alltrue([for app in [azurerm_function_app_flex_consumption.worker, azurerm_function_app_flex_consumption.relay["relay"]] : app.https_only && app.site_config[0].minimum_tls_version == "1.2" && app.site_config[0].scm_minimum_tls_version == "1.2"])
+    condition     = alltrue([for app in azurerm_function_app_flex_consumption.app : app.https_only && app.site_config[0].minimum_tls_version == "1.2" && app.site_config[0].scm_minimum_tls_version == "1.2"])
     error_message = "An app takes plain HTTP, or an old TLS."
   }
 
   # Has no password anywhere.
   assert {
-    condition     = alltrue([for app in [azurerm_function_app_flex_consumption.worker, azurerm_function_app_flex_consumption.relay["relay"]] : !app.webdeploy_publish_basic_authentication_enabled])
+    condition     = alltrue([for app in azurerm_function_app_flex_consumption.app : !app.webdeploy_publish_basic_authentication_enabled])
     error_message = "A publishing password is on."
   }
 
   assert {
-    condition     = alltrue([for app in [azurerm_function_app_flex_consumption.worker, azurerm_function_app_flex_consumption.relay["relay"]] : app.storage_authentication_type == "UserAssignedIdentity" && app.storage_access_key == null])
+    condition     = alltrue([for app in azurerm_function_app_flex_consumption.app : app.storage_authentication_type == "UserAssignedIdentity" && app.storage_access_key == null])
     error_message = "An app opens its packages with a key."
   }
 
   assert {
-    condition     = alltrue([for app in [azurerm_function_app_flex_consumption.worker, azurerm_function_app_flex_consumption.relay["relay"]] : app.app_settings["AzureWebJobsStorage__credential"] == "managedidentity" && !contains(keys(app.app_settings), "AzureWebJobsStorage")])
+    condition     = alltrue([for app in azurerm_function_app_flex_consumption.app : app.app_settings["AzureWebJobsStorage__credential"] == "managedidentity" && !contains(keys(app.app_settings), "AzureWebJobsStorage")])
     error_message = "The Functions host opens its storage with a connection string."
   }
 
   assert {
-    condition     = alltrue([for app in [azurerm_function_app_flex_consumption.worker, azurerm_function_app_flex_consumption.relay["relay"]] : app.identity[0].type == "UserAssigned" && startswith(app.app_settings["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"], "Authorization=AAD")])
+    condition     = alltrue([for app in azurerm_function_app_flex_consumption.app : app.identity[0].type == "UserAssigned" && startswith(app.app_settings["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"], "Authorization=AAD")])
     error_message = "An app has another identity than its own, or writes logs without one."
   }
 
@@ -130,28 +130,28 @@ run "is_secure_by_default" {
   }
 
   assert {
-    condition     = alltrue([for app in [azurerm_function_app_flex_consumption.worker, azurerm_function_app_flex_consumption.relay["relay"]] : !app.site_config[0].remote_debugging_enabled])
+    condition     = alltrue([for app in azurerm_function_app_flex_consumption.app : !app.site_config[0].remote_debugging_enabled])
     error_message = "A debugger may attach to an app."
   }
 
   # Stands in a network of its own.
   assert {
-    condition     = alltrue([for app in [azurerm_function_app_flex_consumption.worker, azurerm_function_app_flex_consumption.relay["relay"]] : app.virtual_network_subnet_id == azurerm_subnet.workers["cell"].id && app.site_config[0].vnet_route_all_enabled])
+    condition     = alltrue([for app in azurerm_function_app_flex_consumption.app : app.virtual_network_subnet_id == azurerm_subnet.workers[0].id && app.site_config[0].vnet_route_all_enabled])
     error_message = "An app does not stand in the network."
   }
 
   assert {
-    condition     = toset(keys(azurerm_private_endpoint.cell)) == toset(["state", "lake", "host-blob", "host-queue", "host-table", "worker", "relay"])
+    condition     = length(azurerm_private_endpoint.state) == 1 && length(azurerm_private_endpoint.lake) == 1 && toset(keys(azurerm_private_endpoint.host)) == toset(["blob", "queue", "table"]) && toset(keys(azurerm_private_endpoint.app)) == toset(["worker", "relay"])
     error_message = "A part has no private address."
   }
 
   assert {
-    condition     = alltrue([for group in [azurerm_network_security_group.workers["cell"], azurerm_network_security_group.endpoints["cell"]] : alltrue([for rule in group.security_rule : !(rule.direction == "Inbound" && rule.access == "Allow" && contains(["*", "Internet", "0.0.0.0/0"], rule.source_address_prefix))]) && anytrue([for rule in group.security_rule : rule.direction == "Inbound" && rule.access == "Deny" && rule.priority == 4096])])
+    condition     = alltrue([for group in [azurerm_network_security_group.workers[0], azurerm_network_security_group.endpoints[0]] : alltrue([for rule in group.security_rule : !(rule.direction == "Inbound" && rule.access == "Allow" && contains(["*", "Internet", "0.0.0.0/0"], rule.source_address_prefix))]) && anytrue([for rule in group.security_rule : rule.direction == "Inbound" && rule.access == "Deny" && rule.priority == 4096])])
     error_message = "A network lets the internet in."
   }
 
   assert {
-    condition     = toset([for rule in azurerm_network_security_group.workers["cell"].security_rule : rule.destination_address_prefix if rule.direction == "Outbound" && rule.access == "Allow"]) == toset(["AzureMonitor", "VirtualNetwork"])
+    condition     = toset([for rule in azurerm_network_security_group.workers[0].security_rule : rule.destination_address_prefix if rule.direction == "Outbound" && rule.access == "Allow"]) == toset(["AzureMonitor", "VirtualNetwork"])
     error_message = "Workers may open connections to the internet."
   }
 
@@ -189,17 +189,17 @@ run "serves_the_known_edge_and_no_other" {
   }
 
   assert {
-    condition     = azurerm_function_app_flex_consumption.worker.public_network_access_enabled && azurerm_function_app_flex_consumption.worker.site_config[0].ip_restriction_default_action == "Deny" && [for rule in azurerm_function_app_flex_consumption.worker.site_config[0].ip_restriction : rule.ip_address] == ["203.0.113.0/24"]
+    condition     = azurerm_function_app_flex_consumption.app["worker"].public_network_access_enabled && azurerm_function_app_flex_consumption.app["worker"].site_config[0].ip_restriction_default_action == "Deny" && [for rule in azurerm_function_app_flex_consumption.app["worker"].site_config[0].ip_restriction : rule.ip_address] == ["203.0.113.0/24"]
     error_message = "The worker answers others than the edge."
   }
 
   assert {
-    condition     = azurerm_function_app_flex_consumption.worker.site_config[0].scm_ip_restriction_default_action == "Deny" && !azurerm_function_app_flex_consumption.worker.site_config[0].scm_use_main_ip_restriction && length(azurerm_function_app_flex_consumption.worker.site_config[0].scm_ip_restriction) == 0
+    condition     = azurerm_function_app_flex_consumption.app["worker"].site_config[0].scm_ip_restriction_default_action == "Deny" && !azurerm_function_app_flex_consumption.app["worker"].site_config[0].scm_use_main_ip_restriction && length(azurerm_function_app_flex_consumption.app["worker"].site_config[0].scm_ip_restriction) == 0
     error_message = "The edge, or anybody, may replace the worker."
   }
 
   assert {
-    condition     = !azurerm_function_app_flex_consumption.relay["relay"].public_network_access_enabled
+    condition     = !azurerm_function_app_flex_consumption.app["relay"].public_network_access_enabled
     error_message = "The relay got a public way in with the worker."
   }
 }
@@ -224,7 +224,7 @@ run "takes_a_key_of_the_customer" {
   }
 
   assert {
-    condition     = azurerm_cosmosdb_account.state.key_vault_key_id == "https://keys.vault.azure.net/keys/cell" && azurerm_storage_account.lake.customer_managed_key[0].key_vault_key_id == "https://keys.vault.azure.net/keys/cell" && output.cell.resources.key == "https://keys.vault.azure.net/keys/cell"
+    condition     = azurerm_cosmosdb_account.state.key_vault_key_id == "https://keys.vault.azure.net/keys/cell" && azurerm_storage_account.account["lake"].customer_managed_key[0].key_vault_key_id == "https://keys.vault.azure.net/keys/cell" && output.cell.resources.key == "https://keys.vault.azure.net/keys/cell"
     error_message = "State or lake are not encrypted with the key that was named."
   }
 }
@@ -235,7 +235,7 @@ run "lets_workers_out_to_standbys_only_where_wanted" {
   }
 
   assert {
-    condition     = contains([for rule in azurerm_network_security_group.workers["cell"].security_rule : rule.destination_address_prefix if rule.direction == "Outbound" && rule.access == "Allow"], "Internet")
+    condition     = contains([for rule in azurerm_network_security_group.workers[0].security_rule : rule.destination_address_prefix if rule.direction == "Outbound" && rule.access == "Allow"], "Internet")
     error_message = "A home cannot push to its standby."
   }
 }
