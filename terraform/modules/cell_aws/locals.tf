@@ -22,6 +22,7 @@ locals {
         package     = var.worker_package
         handler     = "worker.handler"
         concurrency = var.limits.max_concurrency
+        timeout_s   = var.limits.timeout_s
       }
     },
     local.with_relay ? {
@@ -32,13 +33,20 @@ locals {
         handler     = "relay.handler"
         # The stream's shards are read by one invocation each; this bounds what they may take.
         concurrency = 16
+        timeout_s   = local.contract_relay_timeout_s
       }
     } : {}
   )
 
-  # One source for every function's settings: the contract's, and what only this cloud needs.
-  environment = merge(local.contract_environment, {
-    CELL_TABLE   = aws_dynamodb_table.state.name
-    CELL_TRACING = tostring(var.aws_tracing)
-  })
+  # The contract's settings, and what only this cloud needs.
+  environment = {
+    worker = merge(local.contract_environment, {
+      CELL_TABLE   = aws_dynamodb_table.state.name
+      CELL_TRACING = tostring(var.aws_tracing)
+    })
+    relay = merge(local.contract_relay_environment, {
+      CELL_TABLE    = aws_dynamodb_table.state.name
+      CELL_LAKE_URL = "s3://${aws_s3_bucket.lake.bucket}"
+    })
+  }
 }

@@ -12,6 +12,9 @@ resource "aws_lambda_event_source_mapping" "changes" {
   kms_key_arn                        = aws_kms_key.cell.arn
   tags                               = local.contract_tags
 
+  # The relay names the first record whose journal it could not publish; the batch begins there again.
+  function_response_types = ["ReportBatchItemFailures"]
+
   # One poisoned record is found by halving and set aside; those behind it go on.
   bisect_batch_on_function_error = true
   maximum_retry_attempts         = 10

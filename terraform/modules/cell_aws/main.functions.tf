@@ -14,14 +14,14 @@ resource "aws_lambda_function" "function" {
   runtime                        = "${var.runtime.language}${var.runtime.version}"
   architectures                  = [local.architecture]
   memory_size                    = var.limits.memory_mb
-  timeout                        = var.limits.timeout_s
+  timeout                        = each.value.timeout_s
   reserved_concurrent_executions = each.value.concurrency
   kms_key_arn                    = aws_kms_key.cell.arn
   publish                        = true
   tags                           = local.contract_tags
 
   environment {
-    variables = local.environment
+    variables = local.environment[each.key]
   }
 
   logging_config {

@@ -117,7 +117,7 @@ run "sweeps_each_minute" {
   command = apply
 
   assert {
-    condition     = aws_cloudwatch_event_rule.sweep.schedule_expression == "rate(1 minute)" && aws_cloudwatch_event_target.sweep.arn == aws_lambda_alias.live["worker"].arn
+    condition     = aws_cloudwatch_event_rule.sweep.schedule_expression == "rate(1 minute)" && aws_cloudwatch_event_target.sweep["worker"].arn == aws_lambda_alias.live["worker"].arn
     error_message = "Nobody looks for what has become due."
   }
 }
@@ -183,8 +183,13 @@ run "reads_the_stream_with_a_relay" {
   }
 
   assert {
-    condition     = aws_lambda_function.function["relay"].environment[0].variables == aws_lambda_function.function["worker"].environment[0].variables
-    error_message = "The relay is configured otherwise than the worker."
+    condition     = toset(keys(aws_lambda_function.function["relay"].environment[0].variables)) == toset(["CELL_ID", "CELL_LAKE_URL", "CELL_LOG_LEVEL", "CELL_ORDINAL", "CELL_RELAY_RUN_S", "CELL_STORE_CONNECT_TIMEOUT_S", "CELL_STORE_READ_TIMEOUT_S", "CELL_TABLE"])
+    error_message = "The relay is given something that it does not read, or lacks something."
+  }
+
+  assert {
+    condition     = aws_lambda_function.function["relay"].handler == "relay.handler" && aws_lambda_function.function["relay"].timeout == 60 && aws_cloudwatch_event_target.sweep["relay"].rule == aws_cloudwatch_event_rule.sweep.name
+    error_message = "The relay is started otherwise than it was built, or never looks around."
   }
 }
 

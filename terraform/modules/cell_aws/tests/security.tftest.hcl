@@ -107,7 +107,7 @@ run "only_the_gateway_invokes_the_worker" {
   }
 
   assert {
-    condition     = aws_lambda_permission.sweep.principal == "events.amazonaws.com" && aws_lambda_permission.sweep.source_arn == aws_cloudwatch_event_rule.sweep.arn
+    condition     = aws_lambda_permission.sweep["worker"].principal == "events.amazonaws.com" && aws_lambda_permission.sweep["worker"].source_arn == aws_cloudwatch_event_rule.sweep.arn
     error_message = "Another rule may invoke the worker."
   }
 }
