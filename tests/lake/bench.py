@@ -16,7 +16,8 @@ from cell_lake.domain.limits import Limits
 from cell_lake.domain.rows import Row, rows_of
 from cell_lake.domain.shards import Origin, Stripe
 from cell_lake.domain.state import Cursor, cursor_key, read_cursor
-from cell_lake.flows.publish import Flush, publish
+from cell_lake.flows.intents import Flush
+from cell_lake.flows.publish import publish
 from cell_lake.flows.run import perform
 from cell_lake.flows.steps import Flow, Step
 from cell_lake.relay import Relay

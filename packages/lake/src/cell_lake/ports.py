@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from cell_lake.domain.housekeeping import DateFiles
 from cell_lake.domain.rows import Row
+from cell_lake.domain.shards import Stripe
 
 
 class LakeHandle(Protocol):
@@ -33,6 +35,15 @@ class LakeHandle(Protocol):
             LakeUnavailable: Nothing was written.
             LakeOutcomeUnknown: It may have been written.
             LakeSchemaDiffers: The table cannot take these columns. Nothing was written.
+        """
+
+    def held(self, stripe: Stripe, first: int, last: int) -> set[tuple[int, int]]:
+        """Return the (epoch, seq) of a stripe's rows from seq `first` to `last`.
+
+        Reads rows, which a relay never does; it may not be allowed to.
+
+        Raises:
+            LakeUnavailable: The store did not answer.
         """
 
 
@@ -76,6 +87,13 @@ class LakeTable(Protocol):
 
         Raises:
             LakeConflict, LakeUnavailable, LakeOutcomeUnknown: As `append`; doing it again is safe.
+        """
+
+    def dates(self) -> Sequence[DateFiles]:
+        """Return how many files each ingest date has in the current state.
+
+        Raises:
+            LakeUnavailable: The store did not answer.
         """
 
     def files(self) -> Sequence[str]:

@@ -15,7 +15,8 @@ from cell_core.ports import CellStore, Clock
 from cell_lake.domain.dirty import DirtySet
 from cell_lake.domain.limits import Limits
 from cell_lake.domain.shards import Origin, Stripe
-from cell_lake.flows.publish import Flush, Published, publish
+from cell_lake.flows.intents import Flush
+from cell_lake.flows.publish import Published, publish
 from cell_lake.flows.run import run
 from cell_lake.flows.sweep import Swept, sweep
 from cell_lake.ports import LakeTable

@@ -13,8 +13,10 @@ from deltalake.exceptions import TableNotFoundError
 
 from cell_lake.arrow import batch_of_rows, schema_of
 from cell_lake.delta_errors import translated
+from cell_lake.domain.housekeeping import SMALL_BYTES, DateFiles
 from cell_lake.domain.rows import Row
 from cell_lake.domain.schema import EVENTS, INDEXED, PARTITION, Column, Kind, faults_of
+from cell_lake.domain.shards import Stripe
 from cell_lake.errors import LakeConflict, LakeSchemaDiffers
 from cell_lake.ports import Compacted, LakeHandle
 
@@ -84,6 +86,21 @@ class DeltaLakeTable:
             done: dict[str, Any] = table.delete(f"tenant_id = '{quoted}'")
         return int(done["num_deleted_rows"])
 
+    def dates(self) -> Sequence[DateFiles]:
+        """See `LakeTable.dates`."""
+        table = self._opened()
+        with translated("dates"):
+            found = table.get_add_actions(flatten=True)
+            names = found[f"partition.{PARTITION}"].to_pylist()
+            sizes = found["size_bytes"].to_pylist()
+        by_date: dict[str, list[int]] = {}
+        for name, size in zip(names, sizes, strict=True):
+            by_date.setdefault(str(name), []).append(int(size))
+        return [
+            DateFiles(date=d, files=len(s), small=sum(size < SMALL_BYTES for size in s))
+            for d, s in sorted(by_date.items())
+        ]
+
     def files(self) -> Sequence[str]:
         """See `LakeTable.files`."""
         table = self._opened()
@@ -102,6 +119,19 @@ class _Handle:
 
     def append(self, n: int, rows: Sequence[Row]) -> None:
         append(self.table, batch_of_rows(rows), self.application, n)
+
+    def held(self, stripe: Stripe, first: int, last: int) -> set[tuple[int, int]]:
+        tenant = stripe.tenant.replace("'", "''")
+        wanted = (
+            f"tenant_id = '{tenant}' AND stripe = {stripe.number}"
+            f" AND seq BETWEEN {first} AND {last}"
+        )
+        found: set[tuple[int, int]] = set()
+        with translated("held"):
+            for batch in self.table.scan(columns=["epoch", "seq"], predicate=wanted):
+                epochs, seqs = batch["epoch"].to_pylist(), batch["seq"].to_pylist()
+                found.update(zip(epochs, seqs, strict=True))
+        return found
 
 
 def append(table: DeltaTable, batch: "RecordBatch", application: str, n: int) -> None:

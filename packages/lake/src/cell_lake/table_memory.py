@@ -6,7 +6,9 @@ Refuses to be durable.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from cell_lake.domain.housekeeping import DateFiles
 from cell_lake.domain.rows import Row
+from cell_lake.domain.shards import Stripe
 from cell_lake.errors import LakeConflict
 from cell_lake.ports import Compacted, LakeHandle
 
@@ -45,6 +47,10 @@ class MemoryLakeTable:
         self.rows = kept
         return erased
 
+    def dates(self) -> Sequence[DateFiles]:
+        """See `LakeTable.dates`; there are no files."""
+        return ()
+
     def files(self) -> Sequence[str]:
         """See `LakeTable.files`; there are none."""
         return ()
@@ -62,3 +68,11 @@ class _Handle:
         self.table.versions[self.application] = n
         self.table.rows += rows
         self.table.commits += 1
+
+    def held(self, stripe: Stripe, first: int, last: int) -> set[tuple[int, int]]:
+        return {
+            (row.epoch, row.seq)
+            for row in self.table.rows
+            if (row.tenant_id, row.stripe) == (stripe.tenant, stripe.number)
+            and first <= row.seq <= last
+        }

@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 from cell_core.domain.errors import CellError
 from cell_core.ports import CellStore
-from cell_lake.flows.steps import Append, Commit, Flow, Open, Read, ReadPage, Step
+from cell_lake.flows.steps import Append, Commit, Flow, Held, Open, Read, ReadPage, Step
 from cell_lake.ports import LakeTable
 
 Result = TypeVar("Result")
@@ -23,6 +23,8 @@ def perform(step: Step, store: CellStore, table: LakeTable) -> Any:  # noqa: ANN
             return table.open(application)
         case Append(handle, n, rows):
             return handle.append(n, rows)
+        case Held(handle, stripe, first, last):
+            return handle.held(stripe, first, last)
 
 
 def run(flow: Flow[Result], store: CellStore, table: LakeTable) -> Result:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from cell_core.domain.documents import Batch
 from cell_lake.domain.rows import Row
+from cell_lake.domain.shards import Stripe
 from cell_lake.ports import LakeHandle
 
 Result = TypeVar("Result")
@@ -56,5 +57,15 @@ class Append:
     rows: Sequence[Row]
 
 
-Step: TypeAlias = Read | ReadPage | Commit | Open | Append
+@dataclass(frozen=True, slots=True)
+class Held:
+    """`LakeHandle.held`; the result is its set of (epoch, seq)."""
+
+    handle: LakeHandle
+    stripe: Stripe
+    first: int
+    last: int
+
+
+Step: TypeAlias = Read | ReadPage | Commit | Open | Append | Held
 Flow: TypeAlias = Generator[Step, Any, Result]
