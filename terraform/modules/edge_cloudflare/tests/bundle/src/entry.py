@@ -1,0 +1,1 @@
+# The fewest files that are a bundle.
