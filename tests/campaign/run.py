@@ -3,13 +3,15 @@
 import asyncio
 import math
 import random
+import threading
 import time
+from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import uvloop
 
 from cell_devstack.cell_client import Answered
-from cell_devstack.json_client import NoAnswer
 from tests.campaign.world import AWAY, HOME, SETTLED_S, CampaignWorld
 from tests.router.soak.audit import audit
 from tests.router.soak.books import Books
@@ -21,6 +23,7 @@ DEADLINE_MS = 20_000
 """Longer than the edge holds a request: what is not answered by then was not held in vain."""
 
 LOOK_S = 0.1
+RING_S = 0.2
 OVER_S = 3600.0
 VERIFIED = 10
 TOLD = {"503 frozen", "504 outcome_unknown"}
@@ -95,8 +98,16 @@ class _Run:
         self._tenants = [f"T-{number:05d}" for number in range(plan.tenants)]
         self._books = Books()
         self._verdict = Verdict(plan)
+        self._stopped = threading.Event()
 
     async def run(self):
+        """Return the verdict; what is interrupted ends soon."""
+        try:
+            return await self._run()
+        finally:
+            self._stopped.set()
+
+    async def _run(self):
         plan, verdict, world = self._plan, self._verdict, self._world
         began = time.monotonic()
         await asyncio.to_thread(self._create)
@@ -111,15 +122,30 @@ class _Run:
             seed=plan.seed,
             pause_s=plan.pause_s,
         )
+        ringing = asyncio.create_task(self._ring())
         await traffic.prepare(self._tenants)
+        await asyncio.to_thread(world.level)
         running = asyncio.create_task(traffic.run(math.inf))
         try:
             await asyncio.to_thread(self._move_all)
         finally:
             traffic.finish()
             await running
+            ringing.cancel()
         await asyncio.to_thread(self._judge)
         return verdict
+
+    async def _ring(self):
+        """Tell the control plane who has written, as the cells' change triggers do."""
+        told = Counter()
+        while True:
+            known = {tenant: len(entries) for tenant, entries in self._books.entries.items()}
+            with suppress(ConnectionError):
+                await asyncio.to_thread(
+                    self._world.control.ring, [t for t, count in known.items() if count > told[t]]
+                )
+                told = Counter(known)
+            await asyncio.sleep(RING_S)
 
     def _create(self):
         for count in self._world.create(self._tenants, copied_each=self._plan.copied_each):
@@ -141,20 +167,22 @@ class _Run:
             if operation["status"] != "running":
                 break
             if moments and over >= moments[0][0]:
-                time.sleep(moments.pop(0)[1])
+                self._stopped.wait(moments.pop(0)[1])
                 self._kill()
-            if time.monotonic() > began + OVER_S:
+            if time.monotonic() > began + OVER_S or self._stopped.wait(LOOK_S):
                 raise TimeoutError(f"{over} of {plan.tenants} are over")
-            time.sleep(LOOK_S)
         self._verdict.moving_s = time.monotonic() - began
         control.settle(self._tenants, patience_s=SETTLED_S)
 
     def _look(self):
-        while True:
-            try:
-                return self._world.control.ask("GET", f"/operations/{OPERATION}")
-            except NoAnswer:
-                time.sleep(LOOK_S)
+        found = []
+        self._world.control.until(
+            lambda: (
+                found.append(self._world.control.ask("GET", f"/operations/{OPERATION}")) is None
+            ),
+            "the control plane does not answer",
+        )
+        return found[0]
 
     def _kill(self):
         began = time.monotonic()

@@ -17,6 +17,10 @@ from cell_devstack.memory_cell import MemoryCell
 
 HOME, AWAY = "aws-alpha", "azure-beta"
 CREATORS = 4
+LOOPS = {"probe_s": 600, "sweep_s": 300, "followers_max": 8}
+"""Everything shares two cores: doorbells are rung, so that sweeps have nothing to find, and few
+followers at a time leave the movers their turn."""
+
 SETTLED_S = 600.0
 
 
@@ -34,9 +38,10 @@ class CampaignWorld:
         self.clients = {
             name: CellClient(cell.base_url, name, self.keys) for name, cell in self.cells.items()
         }
-        self.control = LocalControl(folder / "control", self.keys.control_jwk, ControlSettings())
-        settings = self.control.feed(RouterSettings(workers=workers))
-        self.router = LocalRouter(folder / "router", self.keys.edge_jwk, settings)
+        settings = ControlSettings(loops=LOOPS)
+        self.control = LocalControl(folder / "control", self.keys.control_jwk, settings)
+        fed = self.control.feed(RouterSettings(workers=workers))
+        self.router = LocalRouter(folder / "router", self.keys.edge_jwk, fed)
 
     def __enter__(self):
         try:
@@ -71,6 +76,14 @@ class CampaignWorld:
             for count, _ in enumerate(pool.map(one, enumerate(tenants)), start=1):
                 yield count
         self.control.settle(tenants, patience_s=SETTLED_S)
+
+    def level(self):
+        """Return once no standby lacks anything, as far as is known."""
+        self.control.until(
+            lambda: self.control.ask("GET", "/replication")["totals"]["entries"] == 0,
+            "standbys stay behind",
+            patience_s=SETTLED_S,
+        )
 
     def hang_up(self):
         """Close this thread's connections to the cells."""

@@ -29,7 +29,6 @@ is unanswered when its time is over."""
 
 _NUMBERS = itertools.count(1)
 _SLOW_MS = 60
-_MOVES_MAX = 5
 
 
 @pytest.fixture(scope="module")

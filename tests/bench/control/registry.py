@@ -6,7 +6,6 @@ a Unix socket, so a network's round trips come on top: four for a commit.
 """
 
 import argparse
-import itertools
 import signal
 import sqlite3
 import statistics
@@ -27,10 +26,11 @@ from jwt.algorithms import OKPAlgorithm
 
 from cell_control import codec
 from cell_control.adapters.registry_url import open_registry
-from cell_control.domain.records import KINDS, Base, Cell, Tenant, Usage
+from cell_control.domain.records import KINDS, Usage
 from cell_control.ports import Key, Registry, Write
 from cell_control.service.publishing import build_snapshot
 from cell_core.wire.registry_keys import RegistrySigner
+from tests.bench.control.records import CELLS, cells, tenant, tenants
 from tests.bench.router.machine import Machine
 from tests.control.registry.postgres_process import postgres_running, programs
 
@@ -38,7 +38,6 @@ BULK: Final = 1000
 PAGE: Final = 10_000
 CHANGES_PAGE: Final = 1000
 THREADS: Final = 8
-CELLS: Final = ("aws-alpha", "azure-beta")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,35 +120,11 @@ def _postgres() -> Iterator[Registry]:
 def _load(peers: Sequence[Peer], options: Options) -> None:
     """Fill every registry by the same commits; texts are made before, outside the time."""
     for peer in peers:
-        peer.registry.commit([codec.write_of(value, 0) for value in _cells()])
-    names = (f"T-{n:07d}" for n in range(options.tenants))
-    while some := list(itertools.islice(names, BULK)):
-        writes = [codec.write_of(_tenant(name), 0) for name in some]
+        peer.registry.commit([codec.write_of(value, 0) for value in cells()])
+    for writes in tenants(options.tenants):
         for peer in peers:
             taken_s = _seconds(lambda p=peer, w=writes: p.registry.commit(w))
             peer.note("bulk load, tenants/s", len(writes) / taken_s)
-
-
-def _cells() -> list[Cell | Usage]:
-    cells = [
-        Cell(id=id_, ordinal=at, cloud=id_[:3], region="eu-1", base_url=f"https://{id_}.test")
-        for at, id_ in enumerate(CELLS)
-    ]
-    return [*cells, *(Usage(cell=id_) for id_ in CELLS)]
-
-
-def _tenant(name: str, epoch: int = 16) -> Tenant:
-    return Tenant(
-        id=name,
-        epoch=epoch,
-        home=CELLS[0],
-        standby=CELLS[1],
-        standby_ordinal=1,
-        settled=True,
-        base=Base(mode="provisioned"),
-        since_ms=1_700_000_000_000,
-        decided_by="bench",
-    )
 
 
 def _creates(peer: Peer, options: Options, number: int) -> None:
@@ -161,7 +136,7 @@ def _creates(peer: Peer, options: Options, number: int) -> None:
             found = registry.get([Key(kind="usage", key=cell) for cell in CELLS])
             home, standby = (codec.read(Usage, record) for record in found if record)
             writes = [
-                codec.write_of(_tenant(f"N-{number}-{n}"), 0),
+                codec.write_of(tenant(f"N-{number}-{n}"), 0),
                 codec.write_of(replace(home, homes=home.homes + 1), found[0].rev),
                 codec.write_of(replace(standby, standbys=standby.standbys + 1), found[1].rev),
             ]
@@ -171,7 +146,7 @@ def _creates(peer: Peer, options: Options, number: int) -> None:
 
 
 def _cas_on_one(peer: Peer, options: Options, number: int) -> None:
-    registry, text = peer.registry, codec.write_of(_tenant("T-0000000"), 0)
+    registry, text = peer.registry, codec.write_of(tenant("T-0000000"), 0)
     (record,) = registry.get([Key(kind="tenant", key=text.key)])
     assert record is not None
     revs = [record.rev]

@@ -44,8 +44,9 @@ class Denied(Exception):
     """The control plane said no."""
 
     def __init__(self, asked: str, answer: Answer) -> None:
-        detail = answer.body.get("detail", "") if isinstance(answer.body, dict) else ""
-        super().__init__(f"{asked}: {answer.status} {answer.code} {detail}")
+        told: dict[str, Any] = answer.body if isinstance(answer.body, dict) else {}
+        reasons = [told.get("detail", ""), *(one["text"] for one in told.get("reasons", ()))]
+        super().__init__(f"{asked}: {answer.status} {answer.code} {' '.join(reasons)}".rstrip())
         self.status = answer.status
         self.code = answer.code
         self.body = answer.body
