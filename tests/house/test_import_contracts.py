@@ -130,6 +130,31 @@ FORBIDDEN: list[tuple[str, list[str], list[str]]] = [
         ["cell_control.domain.reconcile", "cell_control.flows.mover"],
         ["os", "socket", "asyncio", "threading", "time", "random", "httpx", "sqlalchemy"],
     ),
+    ("packages", ["cell_lake.ports"], [f"{AWS}.errors", "cell_router.mint", "cell_control.ports"]),
+    ("packages", ["cell_control.ports"], ["cell_lake.ports"]),
+    (
+        "lake-neutral",
+        ["cell_lake.errors"],
+        ["boto3", "botocore", "azure", "pyarrow", "cell_core.memory", "cell_core.service.plan"],
+    ),
+    *(
+        ("lake-layers", [f"cell_lake.{low}"], [f"cell_lake.{high}"])
+        for low, high in [
+            ("domain.rows", "errors"),
+            ("errors", "ports"),
+            ("ports", "flows.steps"),
+            ("flows.steps", "arrow"),
+            ("arrow", "table_delta"),
+            ("table_memory", "relay"),
+            ("relay", "function"),
+            ("views", "query"),
+        ]
+    ),
+    (
+        "lake-pure",
+        ["cell_lake.domain.rows", "cell_lake.flows.publish"],
+        ["os", "socket", "asyncio", "threading", "time", "random", "deltalake", "duckdb"],
+    ),
 ]
 
 PLANTS = [
@@ -145,6 +170,7 @@ STRAY = [
     ("adapter-layers", AZURE),
     ("router-layers", "cell_router"),
     ("control-layers", "cell_control"),
+    ("lake-layers", "cell_lake"),
 ]
 
 
