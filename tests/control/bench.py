@@ -32,7 +32,7 @@ from cell_core.memory import MemoryBackend, MemoryCellStore
 from cell_core.ports import CellStore
 from cell_core.service import control
 from cell_core.wire.grants import GrantVerifier
-from cell_core.wire.message import Request
+from cell_core.wire.message import Request, Response
 from tests.core.granting import control_key, edge_key, jwks
 
 START_MS = 1_700_000_000_000
@@ -196,16 +196,32 @@ class BenchCell:
         epoch: int = 0,
     ) -> tuple[int, Any]:
         """Return status and parsed body; status 0 for no answer."""
-        if self.is_dark:
+        response = self.respond(method, path, query, body, scope=scope, tenant=tenant, epoch=epoch)
+        if response is None:
             return 0, None
+        return response.status, json.loads(response.body) if response.body else None
+
+    def respond(
+        self,
+        method: str,
+        path: str,
+        query: str = "",
+        body: bytes = b"",
+        *,
+        scope: str,
+        tenant: str,
+        epoch: int = 0,
+    ) -> Response | None:
+        """Return the whole answer; None for none."""
+        if self.is_dark:
+            return None
         token = _token(self.id, tenant, epoch, scope, self.clock.now_ms() // 20_000 * 20)
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
         if scope == "tenant":
             headers |= {"x-tenant-id": tenant, "x-tenant-epoch": str(epoch)}
-        response = self.app.handle(
+        return self.app.handle(
             Request(method=method, path=path, query=query, headers=headers, body=body)
         )
-        return response.status, json.loads(response.body) if response.body else None
 
     def fences(self, tenant: str) -> tuple[Fence, ...]:
         """Return the fences as they are stored; empty if there are none."""

@@ -26,8 +26,9 @@ from tests.control.bench import CALL_MS, Bench
 
 Result = TypeVar("Result")
 
-Fault: TypeAlias = Literal["crash", "lost", "failed"]
-"""Dropped before the step; done, but nobody hears of it; not done, and nobody knows."""
+Fault: TypeAlias = Literal["crash", "lost", "failed", "late"]
+"""Dropped before the step; done, but nobody hears of it; not done, and nobody knows; the same, and
+it may be done at any later time: see `Drive.late`."""
 
 STEPS_MAX: Final = 5000
 
@@ -48,8 +49,11 @@ class Drive:
     """A flow under way. `step` performs its next I/O; after `is_over`, see `result`.
 
     Args:
-        faults: What happens at which step, counted from 0.
+        faults: What happens at which step, counted from 0; may grow while the flow is driven.
         before: Called before each step, as for clients that write meanwhile.
+
+    Attributes:
+        late: What was asked of a cell or the registry and has not arrived there.
     """
 
     def __init__(
@@ -62,10 +66,12 @@ class Drive:
         refuses: Callable[[Ask], CellAnswer | NoAnswer | None] = lambda _: None,
     ) -> None:
         self._bench, self._flow = bench, flow
-        self._faults, self._before, self._refuses = faults or {}, before, refuses
+        self._faults = {} if faults is None else faults
+        self._before, self._refuses = before, refuses
         self._effect: Effect | None = None
         self._answers: list[Any] = []
         self.steps: list[Step] = []
+        self.late: list[Ask | Commit] = []
         self.is_over = False
         self.result: Any = None
         self._go_on(None)
@@ -124,10 +130,16 @@ class Drive:
 
     def _perform(self, effect: Effect, fault: Fault | None) -> tuple[Any, Exception | None]:
         registry = self._bench.registry
+        if fault == "late":
+            if isinstance(effect, Ask | Commit):
+                self.late.append(effect)
+            fault = "failed"
         try:
             match effect:
                 case Ask():
                     return self._ask(effect, fault), None
+                case Commit() if fault == "failed":
+                    return None, RegistryUnknown()
                 case _ if fault == "failed":
                     return None, RegistryUnavailable()
                 case Get(keys):

@@ -54,14 +54,14 @@ class Following:
 
     Attributes:
         sweep_every_ms: A round of the sweep begins no earlier than this after the one before.
-        visit_every_ms: The sweep visits no more than one tenant in this time; doorbells do not
-            wait for it.
+        visit_every_ms: The sweep visits no more than one tenant in this time, so that looking
+            after tenants at rest takes a small share of a core; doorbells do not wait for it.
         share, shares: It visits tenants whose hash falls to its share; others have the others.
         dropped: Doorbells that did not fit so far.
     """
 
     sweep_every_ms: int = 5000
-    visit_every_ms: int = 5
+    visit_every_ms: int = 25
     share: int = 0
     shares: int = 1
     dropped: int = 0

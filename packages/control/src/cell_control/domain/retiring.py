@@ -134,6 +134,11 @@ def _is_leaving_gone(case: Case) -> bool:
     return leaving is not None and leaving.cell in case.facts.gone
 
 
+def _is_leaving_absent(case: Case) -> bool:
+    leaving = case.tenant.leaving
+    return leaving is not None and case.view(leaving.cell) is Missing.ABSENT
+
+
 def _drop_leaving(case: Case) -> Action:
     leaving = case.tenant.leaving
     return drop(case, leaving.cell if leaving else "")
@@ -192,8 +197,10 @@ SETTLING: Final = (
         lambda case: wait_for(case, _unseen(case)),
     ),
     Row("remains", _ACTIVE, _has_remains, _name_remains),
-    Row("settle", _ACTIVE, lambda case: not case.tenant.settled, _settle),
     Row("forget_leaving", _ACTIVE, _is_leaving_gone, forget_leaving),
+    # Before it is due, too: what holds nothing follows nobody, and would be found missing again.
+    Row("drop_absent", _ACTIVE, _is_leaving_absent, _drop_leaving),
+    Row("settle", _ACTIVE, lambda case: not case.tenant.settled, _settle),
     # What is settled and not at rest has an old home that is due.
     Row("drop", _ACTIVE, lambda _: True, _drop_leaving),
 )

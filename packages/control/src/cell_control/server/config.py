@@ -134,7 +134,7 @@ class Loops(Section):
 
     run: bool = True
     movers_max: int = Field(default=64, ge=1, le=1000)
-    followers_max: int = Field(default=64, ge=1, le=1000)
+    followers_max: int = Field(default=16, ge=1, le=1000)
     campaigns_max: int = Field(default=8, ge=1, le=100)
     sweep_s: float = Field(default=3.0, ge=0.05, le=300)
     probe_s: float = Field(default=60.0, ge=1, le=600)

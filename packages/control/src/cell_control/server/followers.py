@@ -33,7 +33,7 @@ class Followers:
         runtime: Runtime,
         log: EventLog,
         *,
-        parallel_max: int,
+        parallel_max: Callable[[], int],
         now_ms: Callable[[], int],
         on_visit: Callable[[Visit], None] = lambda _visit: None,
     ) -> None:
@@ -67,7 +67,7 @@ class Followers:
         """Visit until `stop`."""
         while not self._stopping:
             self._news.clear()
-            if len(self._running) >= self._parallel_max:
+            if len(self._running) >= self._parallel_max():
                 await self._news.wait()
                 continue
             match self._following.next(self._now_ms()):

@@ -25,8 +25,13 @@ class LineageShown:
 
 @dataclass(frozen=True, slots=True)
 class LineagePage:
-    """Lineage in the order of tenants and epochs."""
+    """Lineage in the order of tenants and epochs.
 
+    Attributes:
+        rev: What became so up to here is in the pages that follow this one, and in it.
+    """
+
+    rev: int
     lineage: Sequence[LineageShown]
     after: str | None
 
@@ -65,11 +70,13 @@ class LakeRoutes:
     async def _lineage(self, call: Call) -> Reply:
         query = asked(call, PageQuery)
         threads = self._reach.threads
+        rev = await threads.call(threads.registry.rev)
         found = await threads.call(
             threads.registry.list, "lineage", after=query.after, limit=query.limit
         )
         shown = [LineageShown(rev=record.rev, lineage=read(Lineage, record)) for record in found]
-        return Reply(LineagePage(shown, found[-1].key if len(found) == query.limit else None))
+        after = found[-1].key if len(found) == query.limit else None
+        return Reply(LineagePage(rev, shown, after))
 
     async def _positions(self, call: Call) -> Reply:
         desk = self._reach.desk

@@ -4,16 +4,18 @@ Each goes on whatever happens in it; together they stop in order. Refuses to ans
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from cell_control.domain.following import Following
 from cell_control.domain.pace import Limits
+from cell_control.flows.run import Performed
 from cell_control.ports import Record
 from cell_control.server.campaigns import campaign_job
 from cell_control.server.ended_members import EndedMembers
 from cell_control.server.followers import Followers
 from cell_control.server.given import Given
 from cell_control.server.loops import LoopSet
-from cell_control.server.movers import Stops, movers_of
+from cell_control.server.movers import Cutovers, Stops, movers_of
 from cell_control.server.open_records import Listeners, OpenRecords
 from cell_control.server.probes import THREADS_MAX, Probes
 from cell_control.server.publishers import Publisher, Sources
@@ -22,6 +24,9 @@ from cell_control.server.recoveries import Recoveries
 from cell_control.server.rounds import Job, Rounds
 from cell_control.server.tidying import tidying_job
 from cell_control.service.cells import Cells
+
+FOLLOWERS_CALM: Final = 2
+"""Visits at a time while a tenant of this process is frozen."""
 
 
 class Work:
@@ -42,9 +47,9 @@ class Work:
             limits=limits,
         )
         self.probes = Probes(reach.link, given.grants, machine, contract=given.contract)
-        self.stops = Stops()
+        self.stops, self.cutovers = Stops(), Cutovers(machine.now_ms)
         self._make_mover = given.make_mover or movers_of(
-            machine, reach.figures.step, self.stops.note, limits
+            machine, self._stepped, self.stops.note, limits
         )
         self.movers = self._rounds("movers", self._move, loops.movers_max)
         self.campaigns = self._rounds("campaigns", self._campaign_job(), loops.campaigns_max)
@@ -59,7 +64,8 @@ class Work:
             reach.threads,
             reach.runtime,
             machine.log,
-            parallel_max=loops.followers_max,
+            # All loops share one thread: a freeze must not wait for visits of tenants at rest.
+            parallel_max=lambda: FOLLOWERS_CALM if self.cutovers.running else loops.followers_max,
             now_ms=machine.now_ms,
             on_visit=reach.figures.visit,
         )
@@ -90,6 +96,10 @@ class Work:
     def ring(self, tenants: Iterable[str]) -> int:
         """Have the followers of `tenants` looked after next; return how many there were."""
         return self.followers.ring(tenants)
+
+    def _stepped(self, step: Performed) -> None:
+        self._reach.figures.step(step)
+        self.cutovers.note(step)
 
     async def _move(self, tenant: str) -> int | None:
         return await self._reach.runtime.run(self._make_mover(tenant))

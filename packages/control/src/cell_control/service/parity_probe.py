@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, Literal, TypeAlias
 
-from cell_control.domain.canary import CANARY_PREFIX, is_canary
+from cell_core.domain.canary import CANARY_PREFIX, is_canary
 from cell_control.domain.records import Cell, Probe
 from cell_control.service.probe_corpus import Corpus, cleaned, corpus
 from cell_control.service.probe_steps import Answer, Canary, Step
