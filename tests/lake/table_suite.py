@@ -102,13 +102,13 @@ class LakeTablePromises:
 
         assert len(read(table)) == 8
 
-    def test_a_handle_tells_which_entries_of_a_stripe_are_there(self, table: LakeTable) -> None:
+    def test_a_handle_tells_which_rows_of_a_stripe_are_there(self, table: LakeTable) -> None:
         table.open(APP).append(1, rows(1, 5) + rows(3, 1, epoch=33) + rows(3, 1, stripe=1))
         table.open(APP).append(2, rows(3, 2, tenant_id="T-2"))
 
         held = table.open(APP).held(Stripe("T-1", 0), 3, 4)
 
-        assert held == {(17, 3), (17, 4), (33, 3)}
+        assert held == {(17, 3, 0), (17, 4, 0), (33, 3, 0)}
 
     def test_a_compaction_and_a_vacuum_change_no_row_and_no_version(
         self, table: LakeTable, read: Reads

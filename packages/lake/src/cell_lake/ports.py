@@ -37,8 +37,8 @@ class LakeHandle(Protocol):
             LakeSchemaDiffers: The table cannot take these columns. Nothing was written.
         """
 
-    def held(self, stripe: Stripe, first: int, last: int) -> set[tuple[int, int]]:
-        """Return the (epoch, seq) of a stripe's rows from seq `first` to `last`.
+    def held(self, stripe: Stripe, first: int, last: int) -> set[tuple[int, int, int]]:
+        """Return the (epoch, seq, index) of a stripe's rows from seq `first` to `last`.
 
         Reads rows, which a relay never does; it may not be allowed to.
 

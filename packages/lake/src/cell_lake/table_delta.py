@@ -6,6 +6,7 @@ Refuses to set `delta.setTransactionRetentionDuration`: a forgotten transaction 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake import WriterProperties as Properties
@@ -28,6 +29,8 @@ COMMIT_TRIES_MAX: Final = 20
 
 FILE_BYTES: Final = 128 * 1024 * 1024
 """What compaction aims at."""
+
+_KEY: Final = ("epoch", "seq", "index")
 
 _KINDS: Final[Mapping[str, Kind]] = {
     "string": "text",
@@ -103,9 +106,7 @@ class DeltaLakeTable:
 
     def files(self) -> Sequence[str]:
         """See `LakeTable.files`."""
-        table = self._opened()
-        with translated("files"):
-            return list(table.file_uris())
+        return files_of(self._opened())
 
     def _opened(self) -> DeltaTable:
         return opened(self.url, EVENTS, partition=PARTITION, options=self.options)
@@ -120,17 +121,16 @@ class _Handle:
     def append(self, n: int, rows: Sequence[Row]) -> None:
         append(self.table, batch_of_rows(rows), self.application, n)
 
-    def held(self, stripe: Stripe, first: int, last: int) -> set[tuple[int, int]]:
+    def held(self, stripe: Stripe, first: int, last: int) -> set[tuple[int, int, int]]:
         tenant = stripe.tenant.replace("'", "''")
         wanted = (
             f"tenant_id = '{tenant}' AND stripe = {stripe.number}"
             f" AND seq BETWEEN {first} AND {last}"
         )
-        found: set[tuple[int, int]] = set()
+        found: set[tuple[int, int, int]] = set()
         with translated("held"):
-            for batch in self.table.scan(columns=["epoch", "seq"], predicate=wanted):
-                epochs, seqs = batch["epoch"].to_pylist(), batch["seq"].to_pylist()
-                found.update(zip(epochs, seqs, strict=True))
+            for batch in self.table.scan(columns=list(_KEY), predicate=wanted):
+                found.update(zip(*(batch[name].to_pylist() for name in _KEY), strict=True))
         return found
 
 
@@ -180,6 +180,18 @@ def opened(
     if faults:
         raise LakeSchemaDiffers(faults=faults)
     return table
+
+
+def files_of(table: DeltaTable) -> list[str]:
+    """Return where the files of a table's state are: URLs, or paths where it is in a folder.
+
+    Raises:
+        LakeUnavailable: The store did not answer.
+    """
+    with translated("files"):
+        uris = table.file_uris()
+    # Paths come escaped as URLs are.
+    return [uri if "://" in uri else unquote(uri) for uri in uris]
 
 
 def _created(

@@ -69,9 +69,9 @@ class _Handle:
         self.table.rows += rows
         self.table.commits += 1
 
-    def held(self, stripe: Stripe, first: int, last: int) -> set[tuple[int, int]]:
+    def held(self, stripe: Stripe, first: int, last: int) -> set[tuple[int, int, int]]:
         return {
-            (row.epoch, row.seq)
+            (row.epoch, row.seq, row.index)
             for row in self.table.rows
             if (row.tenant_id, row.stripe) == (stripe.tenant, stripe.number)
             and first <= row.seq <= last

@@ -54,8 +54,8 @@ def backfill(
     first, last = (int(page.documents[at].key.removeprefix(LOG)) for at in (0, -1))
     rows = _rows(flush, stripe, writers, cursor, page, first)
     handle = yield from opened(flush, held, intent)
-    there: set[tuple[int, int]] = yield Held(handle, stripe, first, last)
-    missing = [row for row in rows if (row.epoch, row.seq) not in there]
+    there: set[tuple[int, int, int]] = yield Held(handle, stripe, first, last)
+    missing = [row for row in rows if (row.epoch, row.seq, row.index) not in there]
     if missing:
         wanted = Intent(n=intent.n + 1, is_open=True)
         yield from carry_out(flush, held, handle, wanted, missing)

@@ -59,7 +59,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """`LakeHandle.held`; the result is its set of (epoch, seq)."""
+    """`LakeHandle.held`; the result is its set of (epoch, seq, index)."""
 
     handle: LakeHandle
     stripe: Stripe

@@ -6,6 +6,7 @@ already: the cursors are what decides.
 
 from dataclasses import dataclass
 
+from cell_core.domain.canary import is_canary
 from cell_core.domain.documents import DIRECTORY, TENANT, Page, Snapshot, tenant_key
 from cell_core.domain.fence import Fence
 from cell_core.domain.limits import READ_KEYS_MAX
@@ -41,7 +42,9 @@ def sweep(after: str | None, tenants_max: int) -> Flow[Swept]:
     lines: Page = yield ReadPage(DIRECTORY, TENANT, start, tenants_max)
     fences: dict[Stripe, Fence] = {}
     for line in lines.documents:
-        fences |= yield from _fences(line.key.removeprefix(TENANT))
+        tenant = line.key.removeprefix(TENANT)
+        if not is_canary(tenant):
+            fences |= yield from _fences(tenant)
     behind: list[Stripe] = []
     entries = 0
     by_shard: dict[int, list[Stripe]] = {}
