@@ -31,6 +31,8 @@ locals {
         callers   = var.edge_cidrs
         is_public = length(var.edge_cidrs) > 0
         at_once   = var.azure_requests_per_instance
+        instances = var.limits.max_concurrency
+        timeout_s = var.limits.timeout_s
       }
     },
     local.with_relay ? {
@@ -41,6 +43,9 @@ locals {
         callers   = []
         is_public = false
         at_once   = null
+        # The fewest that Flex Consumption can be held to; the feed has less to do.
+        instances = 40
+        timeout_s = local.contract_relay_timeout_s
       }
     } : {}
   )
@@ -60,18 +65,26 @@ locals {
       AzureWebJobsStorage__accountName          = azurerm_storage_account.account["host"].name
       AzureWebJobsStorage__credential           = "managedidentity"
       AzureWebJobsStorage__clientId             = identity.client_id
-      AzureFunctionsJobHost__functionTimeout    = formatdate("hh:mm:ss", timeadd("2000-01-01T00:00:00Z", "${var.limits.timeout_s}s"))
+      AzureFunctionsJobHost__functionTimeout    = formatdate("hh:mm:ss", timeadd("2000-01-01T00:00:00Z", "${local.apps[app].timeout_s}s"))
     }
   }
 
-  # The relay's trigger and sink. The trigger's connection is three settings and no string.
-  relay_settings = local.with_relay ? {
-    CELL_COSMOS__accountEndpoint = azurerm_cosmosdb_account.state.endpoint
-    CELL_COSMOS__credential      = "managedidentity"
-    CELL_COSMOS__clientId        = azurerm_user_assigned_identity.app["relay"].client_id
-    CELL_COSMOS_LEASES           = azurerm_cosmosdb_sql_container.leases[0].name
-    CELL_LAKE_URL                = local.lake_url
-  } : {}
+  # The contract's settings, and what only this cloud needs. The trigger's connection is the three
+  # CELL_COSMOS__ settings, and no string.
+  environment = {
+    for app in keys(local.apps) : app => merge(
+      app == "worker" ? local.contract_environment : local.contract_relay_environment,
+      local.state_settings,
+      local.host_settings[app],
+      app == "worker" ? {} : {
+        CELL_COSMOS__accountEndpoint = azurerm_cosmosdb_account.state.endpoint
+        CELL_COSMOS__credential      = "managedidentity"
+        CELL_COSMOS__clientId        = azurerm_user_assigned_identity.app[app].client_id
+        CELL_COSMOS_LEASES           = azurerm_cosmosdb_sql_container.leases[0].name
+        CELL_LAKE_URL                = local.lake_url
+      },
+    )
+  }
 }
 
 resource "azurerm_resource_group" "cell" {

@@ -26,7 +26,7 @@ resource "azurerm_function_app_flex_consumption" "app" {
   runtime_name           = var.runtime.language
   runtime_version        = var.runtime.version
   instance_memory_in_mb  = var.limits.memory_mb
-  maximum_instance_count = var.limits.max_concurrency
+  maximum_instance_count = each.value.instances
   http_concurrency       = each.value.at_once
 
   storage_container_type            = "blobContainer"
@@ -40,10 +40,7 @@ resource "azurerm_function_app_flex_consumption" "app" {
   client_certificate_mode                        = "Optional"
   virtual_network_subnet_id                      = var.private_network ? azurerm_subnet.workers[0].id : null
 
-  app_settings = merge(
-    local.contract_environment, local.state_settings, local.host_settings[each.key],
-    each.key == "relay" ? local.relay_settings : {},
-  )
+  app_settings = local.environment[each.key]
 
   identity {
     type         = "UserAssigned"

@@ -80,6 +80,16 @@ run "is_the_cell_that_the_contract_describes" {
     error_message = "The trigger of the relay has no identity or no leases."
   }
 
+  assert {
+    condition     = toset([for name in keys(azurerm_function_app_flex_consumption.app["relay"].app_settings) : name if startswith(name, "CELL_") && !startswith(name, "CELL_COSMOS__")]) == toset(["CELL_COSMOS_CONTAINER", "CELL_COSMOS_DATABASE", "CELL_COSMOS_ENDPOINT", "CELL_COSMOS_LEASES", "CELL_ID", "CELL_LAKE_URL", "CELL_LOG_LEVEL", "CELL_ORDINAL", "CELL_RELAY_RUN_S", "CELL_STORE_CONNECT_TIMEOUT_S", "CELL_STORE_READ_TIMEOUT_S"])
+    error_message = "The relay is given something that it does not read, or lacks something."
+  }
+
+  assert {
+    condition     = azurerm_function_app_flex_consumption.app["relay"].app_settings["AzureFunctionsJobHost__functionTimeout"] == "00:01:00"
+    error_message = "The host ends the relay after another time than the contract says."
+  }
+
   # Calls somebody for each reason.
   assert {
     condition     = azurerm_monitor_metric_alert.errors.criteria[0].threshold == 5 && azurerm_monitor_metric_alert.throttles.criteria[0].threshold == 10
