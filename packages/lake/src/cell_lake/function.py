@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cell_core.domain.canary import is_canary
 from cell_core.domain.errors import BackendError
 from cell_core.domain.ids import owner, split_partition
 from cell_core.domain.journal import Entry
@@ -89,6 +90,8 @@ class RelayFunction:
         try:
             stripe = Stripe(*split_partition(ring.partition))
         except ValueError:
+            return None
+        if is_canary(stripe.tenant):
             return None
         self._relay.dirty.mark(stripe, self._clock.now_ms())
         return stripe

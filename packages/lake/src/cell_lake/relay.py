@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from cell_core.domain.canary import is_canary
 from cell_core.domain.errors import BackendError, CellError, Conflict, Throttled, Unavailable
 from cell_core.domain.ids import owner, stripe_of
 from cell_core.domain.journal import Entry
@@ -87,7 +88,7 @@ class Relay:
         """
         for entry in entries:
             # A standby's journal grows too, by entries that only their writer publishes.
-            if owner(entry.epoch) == self._origin.ordinal:
+            if owner(entry.epoch) == self._origin.ordinal and not is_canary(entry.tenant):
                 stripes = self._stripes_of(entry.tenant)
                 number = stripe_of(entry.domain, entry.stream, stripes)
                 self.dirty.mark(Stripe(entry.tenant, number), self._clock.now_ms())

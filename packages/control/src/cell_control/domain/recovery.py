@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from cell_control.domain.actions import Rewrite, Wait
-from cell_control.domain.canary import is_canary
 from cell_control.domain.owning import nameless
 from cell_control.domain.pace import Limits
 from cell_control.domain.reconcile import decide
 from cell_control.domain.records import Base, Cell, Position, Tenant
 from cell_control.domain.views import Case, Facts, Fences, Missing
+from cell_core.domain.canary import is_canary
 from cell_core.domain.fence import Role
 from cell_core.domain.ids import owner
 

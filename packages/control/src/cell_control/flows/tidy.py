@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cell_control.codec import read, write_of
-from cell_control.domain.canary import is_canary
 from cell_control.domain.placement import usage_writes
 from cell_control.domain.records import Leaving, State, Tenant, Usage
 from cell_control.flows.calling import do
 from cell_control.flows.directory import directory
 from cell_control.flows.effects import Commit, Flow, Get
 from cell_control.ports import Key, RegistryConflict
+from cell_core.domain.canary import is_canary
 
 PAGE: Final = 50
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, Literal, TypeAlias
 
-from cell_core.domain.canary import CANARY_PREFIX, is_canary
 from cell_control.domain.records import Cell, Probe
 from cell_control.service.probe_corpus import Corpus, cleaned, corpus
 from cell_control.service.probe_steps import Answer, Canary, Step
 from cell_core.app.routes import cursor
+from cell_core.domain.canary import CANARY_PREFIX, is_canary
 from cell_core.domain.canonical import parse
 from cell_core.domain.errors import InvalidInput
 from cell_core.ports import Clock

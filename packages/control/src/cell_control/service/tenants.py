@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
 from cell_control.codec import read, write_of
-from cell_control.domain.canary import is_canary
 from cell_control.domain.eligibility import Site, Wants
 from cell_control.domain.placement import Choice, NoCellFits, Placement, place, usage_of
 from cell_control.domain.records import Base, Lineage, Policy, Tenant
@@ -18,6 +17,7 @@ from cell_control.service.desk import Decided, Desk, Held
 from cell_control.service.fingerprint import fingerprint
 from cell_control.service.policies import check_policy, unbacked, violations
 from cell_control.service.sites import Sites, read_sites
+from cell_core.domain.canary import is_canary
 from cell_core.domain.ids import STRIPES_MAX, is_id, next_epoch
 
 PAGE_MAX: Final = 1000
