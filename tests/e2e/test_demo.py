@@ -102,6 +102,16 @@ def test_it_exits_with_0_and_says_what_it_proved_and_which_cloud_served_whom(sta
     there, here, _, back_from, back, _ = moved.groups()
     assert (there, here) == (back, back_from)
     assert {there, here} == {AWS, AZURE}
+    lake = re.search(
+        r"proved the lake: (\S+) rows, (\S+) different keys; (\S+) entries of (\S+)"
+        r" 0 gaps, duplicates or others",
+        text,
+    )
+    assert lake is not None, text
+    rows, keys, entries, positions = lake.groups()
+    assert (rows, entries) == (keys, positions)
+    # The question goes to both clouds at once, and the traveller has rows of both.
+    assert re.search(rf"{TRAVELLER} aws \d+ \d+ {TRAVELLER} azure \d+ \d+ ", text), text
 
 
 def test_what_it_prints_fits_a_terminal_of_80_columns(start):
@@ -124,8 +134,8 @@ def test_kept_it_serves_the_curl_it_prints_and_leaves_nothing_behind(start):
     answer = _curled(demo.printed) if shutil.which("curl") else _asked(demo.printed)
     code = demo.interrupt()
 
-    # Two databases, two Lambda instances, a function app, and a router of three processes.
-    assert len(children) >= 8
+    # Two databases, two Lambda instances, a function app, two relays, and a router of three.
+    assert len(children) >= 10
     assert (answer["status"], answer["command_id"]) == ("applied", "my-first")
     assert code == 130
     assert processes.alive(children) == set()

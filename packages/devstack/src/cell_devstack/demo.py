@@ -1,4 +1,4 @@
-"""`make demo`: two cells, the edge, the control plane; traffic, live moves both ways, and proof.
+"""`make demo`: two cells, the edge, the control plane, the lake; traffic, live moves, and proof.
 
 Prints URLs and a curl that works, a live view while commands run, and what an audit of both cells
 found. Exit code 0 only if every check held. Clients know the edge's address and no cell's.
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 from cell_devstack.audit import Finding, audit
+from cell_devstack.demo_lake import ask_lake, lake_line, lake_report
 from cell_devstack.demo_view import (
     Moved,
     Resident,
@@ -73,7 +74,7 @@ def _run(options: argparse.Namespace, console: Console, stack: ExitStack) -> int
     began = time.monotonic()
     with console.status("Starting two clouds, the edge and the control plane from the zips ..."):
         zips = Zips(options.aws_zip, options.azure_zip)
-        world = stack.enter_context(World(zips, control=ControlSettings()))
+        world = stack.enter_context(World(zips, control=ControlSettings(), lake=True))
         residents = _settle(world, options)
     console.print(f"All of it is up after {time.monotonic() - began:.1f} s.\n")
     console.print(addresses(world, residents))
@@ -91,6 +92,7 @@ def _run(options: argparse.Namespace, console: Console, stack: ExitStack) -> int
     console.print()
     held = _report(residents, findings, proofs, console)
     held = _report_tour(world, residents[-1], tour, console) and held
+    held = _report_lake(world, console) and held
     if options.keep:
         console.print("\nLeft running: try the curl above. Ctrl-C ends everything.")
         threading.Event().wait()
@@ -238,6 +240,16 @@ def _report_tour(world: World, traveller: Resident, tour: _Tour, console: Consol
     text = tour_report(traveller, tour.moved, figures(world.router))
     console.print(f"{_mark(good=good)}  {text}")
     return good
+
+
+def _report_lake(world: World, console: Console) -> bool:
+    with console.status("Asking the lake, once it has all that both cells have written ..."):
+        found = ask_lake(world.lake, TENANTS)
+    console.print()
+    console.print(lake_report(found))
+    console.print()
+    console.print(f"{_mark(good=found.holds)}  {lake_line(found)}")
+    return found.holds
 
 
 def _mark(*, good: bool) -> str:

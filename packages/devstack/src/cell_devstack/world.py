@@ -5,7 +5,7 @@ Everything that is started is ended by its own process id. Refuses to reach beyo
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from cell_devstack.lambda_host import LambdaHost
 from cell_devstack.lambda_instance import FunctionSettings
 from cell_devstack.local_control import ControlSettings, LocalControl
 from cell_devstack.local_keys import LocalKeys
+from cell_devstack.local_lake import LocalLake
 from cell_devstack.local_registry import LocalRegistry
 from cell_devstack.local_router import LocalRouter, RouterSettings
 from cell_devstack.restorable import Restorable
@@ -62,6 +63,7 @@ class LocalCell:
     Attributes:
         link: Between the handler and its database; faults are set on it.
         client: Calls it past the edge, with grants of the local world.
+        settings: The function's.
     """
 
     id: str
@@ -71,6 +73,7 @@ class LocalCell:
     database: Restorable
     link: FaultProxy
     client: CellClient
+    settings: Mapping[str, str]
 
     @property
     def base_url(self) -> str:
@@ -110,6 +113,8 @@ class World:
         router: What the edge router is started with.
         control: What the control plane is started with; without it there is none, and `registry`
             tells the router by hand where tenants are.
+        lake: Whether a relay beside each cell writes what it does to a lake in `folder`; needs
+            `control`, which knows whose word counted when.
         store_s: How long cells wait for an answer of their databases; by default as they do
             anywhere, which is short for databases that share a busy machine with all the rest.
     """
@@ -117,8 +122,9 @@ class World:
     router: LocalRouter
     registry: LocalRegistry
     control: LocalControl
+    lake: LocalLake
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of the world, and most leave all but one out
         self,
         zips: Zips,
         *,
@@ -127,6 +133,7 @@ class World:
         partitions: int = 1,
         router: RouterSettings | None = None,
         control: ControlSettings | None = None,
+        lake: bool = False,
         store_s: float | None = None,
     ) -> None:
         self.keys = LocalKeys()
@@ -137,6 +144,7 @@ class World:
         self._partitions = partitions
         self._router_settings = router or RouterSettings()
         self._control_settings = control
+        self._with_lake = lake
         self._store_s = store_s
         self._stack = ExitStack()
 
@@ -182,6 +190,10 @@ class World:
         self.router = LocalRouter(folder / "router", self.keys.edge_jwk, fed)
         self._stack.enter_context(self.router)
         self._stack.enter_context(Doorbells(self._readers(), self.control.ring))
+        if self._with_lake:
+            relays = {cell.id: (cell.cloud, cell.settings) for cell in self.cells.values()}
+            self.lake = LocalLake(_made(folder / "lake"), relays, self.control)
+            self._stack.enter_context(self.lake)
 
     def _readers(self) -> list[Callable[[], ChangeReader]]:
         aws, azure = (self.cells[cell].database.url for cell in (AWS, AZURE))
@@ -214,7 +226,7 @@ class World:
                 self._zips.aws, settings, instances=self._instances, settings=_LAMBDA_SETTINGS
             )
         )
-        return self._cell(AWS, "aws", 1, host, database, link)
+        return self._cell(settings, "aws", host, database, link)
 
     def _azure(self, folder: Path) -> LocalCell:
         home = _made(folder / "cosmos")
@@ -231,7 +243,7 @@ class World:
             "CELL_COSMOS_KEY": LOCAL_KEY,
         }
         host = self._stack.enter_context(FunctionsHost(self._zips.azure, settings))
-        return self._cell(AZURE, "azure", 2, host, database, link)
+        return self._cell(settings, "azure", host, database, link)
 
     def _settings(self, cell: str, ordinal: int) -> dict[str, str]:
         waits = {} if self._store_s is None else {"CELL_STORE_READ_TIMEOUT_S": str(self._store_s)}
@@ -245,22 +257,23 @@ class World:
 
     def _cell(
         self,
-        cell: str,
+        settings: Mapping[str, str],
         cloud: str,
-        ordinal: int,
         host: _Host,
         database: Restorable,
         link: FaultProxy,
     ) -> LocalCell:
+        cell = settings["CELL_ID"]
         client = self._stack.enter_context(CellClient(host.base_url, cell, self.keys))
         return LocalCell(
             id=cell,
             cloud=cloud,
-            ordinal=ordinal,
+            ordinal=int(settings["CELL_ORDINAL"]),
             host=host,
             database=database,
             link=link,
             client=client,
+            settings=settings,
         )
 
 
