@@ -35,7 +35,7 @@ module "contract" {
 
   found = {
     runtime            = aws_lambda_function.function["worker"].runtime
-    package_sha256     = filesha256(aws_lambda_function.function["worker"].filename)
+    package_sha256     = aws_lambda_function.function["worker"].source_code_hash == filebase64sha256(var.worker_package.path) ? trimsuffix(trimprefix(aws_lambda_function.function["worker"].s3_key, "packages/worker-"), ".zip") : ""
     memory_mb          = aws_lambda_function.function["worker"].memory_size
     timeout_s          = aws_lambda_function.function["worker"].timeout
     max_concurrency    = aws_lambda_function.function["worker"].reserved_concurrent_executions
@@ -49,7 +49,7 @@ module "contract" {
     worker = aws_lambda_function.function["worker"].function_name
     relay  = local.with_relay ? aws_lambda_function.function["relay"].function_name : ""
     state  = aws_dynamodb_table.state.name
-    lake   = aws_s3_bucket.lake.bucket
+    lake   = aws_s3_bucket.cell.bucket
     logs   = aws_cloudwatch_log_group.function["worker"].name
     key    = aws_kms_key.cell.arn
   }

@@ -46,7 +46,7 @@ locals {
     })
     relay = merge(local.contract_relay_environment, {
       CELL_TABLE    = aws_dynamodb_table.state.name
-      CELL_LAKE_URL = "s3://${aws_s3_bucket.lake.bucket}"
+      CELL_LAKE_URL = "s3://${aws_s3_bucket.cell.bucket}/lake"
     })
   }
 }

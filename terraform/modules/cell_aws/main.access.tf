@@ -127,7 +127,7 @@ data "aws_iam_policy_document" "function" {
     content {
       sid       = "AppendingToTheLake"
       actions   = ["s3:PutObject"]
-      resources = ["${aws_s3_bucket.lake.arn}/*"]
+      resources = ["${aws_s3_bucket.cell.arn}/lake/*"]
     }
   }
 
@@ -138,7 +138,7 @@ data "aws_iam_policy_document" "function" {
     content {
       sid       = "LogOfTheLake"
       actions   = ["s3:GetObject"]
-      resources = ["${aws_s3_bucket.lake.arn}/*/_delta_log/*"]
+      resources = ["${aws_s3_bucket.cell.arn}/lake/*/_delta_log/*"]
     }
   }
 
@@ -148,12 +148,12 @@ data "aws_iam_policy_document" "function" {
     content {
       sid       = "ListingTheLogOfTheLake"
       actions   = ["s3:ListBucket"]
-      resources = [aws_s3_bucket.lake.arn]
+      resources = [aws_s3_bucket.cell.arn]
 
       condition {
         test     = "StringLike"
         variable = "s3:prefix"
-        values   = ["*/_delta_log/*"]
+        values   = ["lake/*/_delta_log/*"]
       }
     }
   }

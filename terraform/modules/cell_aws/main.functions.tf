@@ -8,7 +8,8 @@ resource "aws_lambda_function" "function" {
   function_name                  = each.value.name
   description                    = each.value.description
   role                           = aws_iam_role.function[each.key].arn
-  filename                       = each.value.package.path
+  s3_bucket                      = aws_s3_object.package[each.key].bucket
+  s3_key                         = aws_s3_object.package[each.key].key
   source_code_hash               = filebase64sha256(each.value.package.path)
   handler                        = each.value.handler
   runtime                        = "${var.runtime.language}${var.runtime.version}"
@@ -50,6 +51,20 @@ resource "aws_lambda_function" "function" {
 
   # A function cannot be made before its role may write logs and interfaces.
   depends_on = [aws_iam_role_policy.function]
+}
+
+# By way of the bucket, because Lambda takes no more than 50 MB directly. A key names its content.
+resource "aws_s3_object" "package" {
+  for_each = local.functions
+
+  bucket      = aws_s3_bucket.cell.bucket
+  key         = "packages/${each.key}-${each.value.package.sha256}.zip"
+  source      = each.value.package.path
+  source_hash = each.value.package.sha256
+  kms_key_id  = aws_kms_key.cell.arn
+  tags        = local.contract_tags
+
+  depends_on = [aws_s3_bucket_versioning.cell]
 }
 
 resource "aws_lambda_alias" "live" {

@@ -84,7 +84,7 @@ data "aws_iam_policy_document" "to_lake" {
 
   statement {
     actions   = ["s3:GetObject", "s3:ListBucket", "s3:PutObject"]
-    resources = [aws_s3_bucket.lake.arn, "${aws_s3_bucket.lake.arn}/*"]
+    resources = [aws_s3_bucket.cell.arn, "${aws_s3_bucket.cell.arn}/lake/*"]
 
     principals {
       type        = "AWS"

@@ -93,7 +93,12 @@ run "relay_appends_and_reads_no_rows" {
   }
 
   assert {
-    condition     = alltrue([for statement in data.aws_iam_policy_document.function["relay"].statement : alltrue([for resource in statement.resources : endswith(resource, "/_delta_log/*")]) if contains(statement.actions, "s3:GetObject")])
+    condition     = alltrue([for statement in data.aws_iam_policy_document.function["relay"].statement : alltrue([for resource in statement.resources : endswith(resource, "/lake/*")]) if contains(statement.actions, "s3:PutObject")])
+    error_message = "The relay may write over the packages."
+  }
+
+  assert {
+    condition     = alltrue([for statement in data.aws_iam_policy_document.function["relay"].statement : alltrue([for resource in statement.resources : endswith(resource, "/lake/*/_delta_log/*")]) if contains(statement.actions, "s3:GetObject")])
     error_message = "The relay may read rows."
   }
 }
@@ -220,27 +225,27 @@ run "lake_is_private_versioned_and_kept" {
   command = apply
 
   assert {
-    condition     = aws_s3_bucket_public_access_block.lake.block_public_acls && aws_s3_bucket_public_access_block.lake.block_public_policy && aws_s3_bucket_public_access_block.lake.ignore_public_acls && aws_s3_bucket_public_access_block.lake.restrict_public_buckets
+    condition     = aws_s3_bucket_public_access_block.cell.block_public_acls && aws_s3_bucket_public_access_block.cell.block_public_policy && aws_s3_bucket_public_access_block.cell.ignore_public_acls && aws_s3_bucket_public_access_block.cell.restrict_public_buckets
     error_message = "The lake could be made public."
   }
 
   assert {
-    condition     = aws_s3_bucket_versioning.lake.versioning_configuration[0].status == "Enabled"
+    condition     = aws_s3_bucket_versioning.cell.versioning_configuration[0].status == "Enabled"
     error_message = "What is overwritten in the lake is lost."
   }
 
   assert {
-    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.lake.rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms"
+    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.cell.rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms"
     error_message = "The lake is not encrypted with the cell's key."
   }
 
   assert {
-    condition     = !aws_s3_bucket.lake.force_destroy
+    condition     = !aws_s3_bucket.cell.force_destroy
     error_message = "A destroy would take the lake's rows with it."
   }
 
   assert {
-    condition     = toset([for statement in data.aws_iam_policy_document.lake.statement : statement.sid if statement.effect == "Deny"]) == toset(["NobodyWithoutTls", "NobodyWithOldTls"])
+    condition     = toset([for statement in data.aws_iam_policy_document.bucket.statement : statement.sid if statement.effect == "Deny"]) == toset(["NobodyWithoutTls", "NobodyWithOldTls"])
     error_message = "The lake can be reached without TLS 1.2."
   }
 }
@@ -253,7 +258,7 @@ run "protection_is_given_up_by_saying_so" {
   }
 
   assert {
-    condition     = !aws_dynamodb_table.state.deletion_protection_enabled && aws_s3_bucket.lake.force_destroy && output.cell.protected == false
+    condition     = !aws_dynamodb_table.state.deletion_protection_enabled && aws_s3_bucket.cell.force_destroy && output.cell.protected == false
     error_message = "A cell cannot be torn down."
   }
 }

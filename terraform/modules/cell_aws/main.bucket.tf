@@ -1,16 +1,17 @@
-# Where the relay lands what happened. The log in the table is the truth: a lost lake is written again.
+# One bucket: below lake/ the relay lands what happened, below packages/ lie the functions' zips. The
+# log in the table is the truth: a lost lake is written again.
 
-resource "aws_s3_bucket" "lake" {
+resource "aws_s3_bucket" "cell" {
   # checkov:skip=CKV_AWS_18:Whoever asks for access logs needs a trail of data events, which is the account's, not a cell's.
   # checkov:skip=CKV_AWS_144:The lake can be written again from the state, which is backed up; a second region would hold tenants' data outside this one.
   # checkov:skip=CKV2_AWS_62:Readers poll the table's log; nothing waits for an object's event.
-  bucket        = "${var.cell_id}-lake-${local.account}"
+  bucket        = "${var.cell_id}-cell-${local.account}"
   force_destroy = !var.protect
   tags          = local.contract_tags
 }
 
-resource "aws_s3_bucket_public_access_block" "lake" {
-  bucket = aws_s3_bucket.lake.id
+resource "aws_s3_bucket_public_access_block" "cell" {
+  bucket = aws_s3_bucket.cell.id
 
   block_public_acls       = true
   block_public_policy     = true
@@ -18,24 +19,24 @@ resource "aws_s3_bucket_public_access_block" "lake" {
   restrict_public_buckets = true
 }
 
-resource "aws_s3_bucket_ownership_controls" "lake" {
-  bucket = aws_s3_bucket.lake.id
+resource "aws_s3_bucket_ownership_controls" "cell" {
+  bucket = aws_s3_bucket.cell.id
 
   rule {
     object_ownership = "BucketOwnerEnforced"
   }
 }
 
-resource "aws_s3_bucket_versioning" "lake" {
-  bucket = aws_s3_bucket.lake.id
+resource "aws_s3_bucket_versioning" "cell" {
+  bucket = aws_s3_bucket.cell.id
 
   versioning_configuration {
     status = "Enabled"
   }
 }
 
-resource "aws_s3_bucket_server_side_encryption_configuration" "lake" {
-  bucket = aws_s3_bucket.lake.id
+resource "aws_s3_bucket_server_side_encryption_configuration" "cell" {
+  bucket = aws_s3_bucket.cell.id
 
   rule {
     bucket_key_enabled = true
@@ -47,8 +48,8 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "lake" {
   }
 }
 
-resource "aws_s3_bucket_lifecycle_configuration" "lake" {
-  bucket = aws_s3_bucket.lake.id
+resource "aws_s3_bucket_lifecycle_configuration" "cell" {
+  bucket = aws_s3_bucket.cell.id
 
   rule {
     id     = "what-was-replaced"
@@ -65,22 +66,22 @@ resource "aws_s3_bucket_lifecycle_configuration" "lake" {
     }
   }
 
-  depends_on = [aws_s3_bucket_versioning.lake]
+  depends_on = [aws_s3_bucket_versioning.cell]
 }
 
-resource "aws_s3_bucket_policy" "lake" {
-  bucket = aws_s3_bucket.lake.id
-  policy = data.aws_iam_policy_document.lake.json
+resource "aws_s3_bucket_policy" "cell" {
+  bucket = aws_s3_bucket.cell.id
+  policy = data.aws_iam_policy_document.bucket.json
 
-  depends_on = [aws_s3_bucket_public_access_block.lake]
+  depends_on = [aws_s3_bucket_public_access_block.cell]
 }
 
-data "aws_iam_policy_document" "lake" {
+data "aws_iam_policy_document" "bucket" {
   statement {
     sid       = "NobodyWithoutTls"
     effect    = "Deny"
     actions   = ["s3:*"]
-    resources = [aws_s3_bucket.lake.arn, "${aws_s3_bucket.lake.arn}/*"]
+    resources = [aws_s3_bucket.cell.arn, "${aws_s3_bucket.cell.arn}/*"]
 
     principals {
       type        = "AWS"
@@ -98,7 +99,7 @@ data "aws_iam_policy_document" "lake" {
     sid       = "NobodyWithOldTls"
     effect    = "Deny"
     actions   = ["s3:*"]
-    resources = [aws_s3_bucket.lake.arn, "${aws_s3_bucket.lake.arn}/*"]
+    resources = [aws_s3_bucket.cell.arn, "${aws_s3_bucket.cell.arn}/*"]
 
     principals {
       type        = "AWS"
