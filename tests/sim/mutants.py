@@ -191,16 +191,6 @@ MUTANTS: Final = (
         ),
     ),
     Mutant(
-        "drop_at_any_epoch",
-        (
-            Edit(
-                f"{CORE}.domain.transitions",
-                "        (fence.role is Role.STANDBY and fence.epoch <= epoch)\n",
-                "        fence.role is Role.STANDBY\n",
-            ),
-        ),
-    ),
-    Mutant(
         "unknown_is_taken_for_done",
         (
             Edit(
