@@ -11,6 +11,7 @@ from cell_core.domain.errors import CellError, LostRace, OutcomeUnknown, Throttl
 from cell_core.domain.fence import Fence, Role
 from cell_core.domain.journal import Entry
 from cell_core.memory import MemoryBackend, MemoryCellStore
+from cell_core.ports import CellStore
 from cell_core.service.control import Cell
 from cell_lake.domain.limits import Limits
 from cell_lake.domain.rows import Row, rows_of
@@ -34,12 +35,18 @@ RUNS_MAX = 60
 class Side:
     """One cell: its store, its application and relays of it onto a lake."""
 
-    def __init__(self, lake: Any, origin: Origin = ALPHA, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        lake: Any,
+        origin: Origin = ALPHA,
+        limits: Limits | None = None,
+        store: CellStore | None = None,
+    ) -> None:
         self.origin, self.lake = origin, lake
         self.limits = limits or Limits()
         self.clock = Clock()
         self.backend = MemoryBackend()
-        self.store = MemoryCellStore(self.backend)
+        self.store = store or MemoryCellStore(self.backend)
         self.cell = LocalCell(self.store, Cell(id=origin.cell, ordinal=origin.ordinal), self.clock)
 
     def relay(self, store: Any = None, lake: Any = None) -> Relay:

@@ -90,23 +90,33 @@ def test_any_fault_at_any_step_of_all_flushes_loses_and_doubles_nothing(fault: F
         check_once(side.lake, wanted)
 
 
-def test_any_two_faults_in_one_flush_and_the_next_lose_and_double_nothing() -> None:
+def pairs_of_faults(every: int) -> int:
+    """Try each `every`-th pair of faults in one flush and the next; return how many."""
     origin, stripes = prepared(rows_max=1000)
     wanted = expected(origin, stripes)
     steps = len(drive(copied(origin), stripes).run().steps)
     hard = [Fault.CRASH_BEFORE, Fault.LOST]
-    runs = 0
+    pairs = [
+        {first: one, second: other}
+        for first in range(steps)
+        for second in range(first + 1, first + 1 + steps)
+        for one in hard
+        for other in hard
+    ][::every]
+    for faults in pairs:
+        side = copied(origin)
+        run_out(side, stripes, faults)
+        check_once(side.lake, wanted)
+    return len(pairs)
 
-    for first in range(steps):
-        for second in range(first + 1, first + 1 + steps):
-            for one in hard:
-                for other in hard:
-                    side = copied(origin)
-                    run_out(side, stripes, {first: one, second: other})
-                    check_once(side.lake, wanted)
-                    runs += 1
 
-    assert runs >= 300
+def test_two_faults_in_one_flush_and_the_next_lose_and_double_nothing() -> None:
+    assert pairs_of_faults(every=7) >= 40
+
+
+@pytest.mark.slow
+def test_any_two_faults_in_one_flush_and_the_next_lose_and_double_nothing() -> None:
+    assert pairs_of_faults(every=1) >= 300
 
 
 def orders(first: Drive, second: Drive, choices: list[int]) -> list[int]:
@@ -162,8 +172,8 @@ def interleave(length: int, most: int) -> int:
     return len(made)
 
 
-def test_two_relays_on_one_shard_are_safe_in_every_order_of_three_switches() -> None:
-    assert interleave(length=17, most=3) >= 800
+def test_two_relays_on_one_shard_are_safe_in_every_order_of_two_switches() -> None:
+    assert interleave(length=17, most=2) >= 150
 
 
 @pytest.mark.slow
