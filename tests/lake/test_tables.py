@@ -1,6 +1,7 @@
 """Every table keeps the promises of `LakeTable`; the Delta table keeps some more of its own."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -13,10 +14,10 @@ from cell_lake.domain.housekeeping import DateFiles
 from cell_lake.domain.lineage import LineageRecord, rows_of_lineage
 from cell_lake.domain.rows import Row
 from cell_lake.domain.schema import EVENTS, LINEAGE, Column, faults_of
-from cell_lake.errors import LakeSchemaDiffers, LakeUnavailable
+from cell_lake.errors import LakeConflict, LakeSchemaDiffers, LakeUnavailable
 from cell_lake.housekeeping import compact_due, vacuum_due
 from cell_lake.lineage_export import LineageTable
-from cell_lake.ports import LakeTable
+from cell_lake.ports import LakeHandle, LakeTable
 from cell_lake.table_delta import DeltaLakeTable
 from cell_lake.table_memory import MemoryLakeTable
 from tests.lake.table_suite import APP, DAY_MS, INGESTED_MS, ROW, LakeTablePromises, Reads, rows
@@ -120,6 +121,38 @@ class TestDeltaLakeTable(LakeTablePromises):
         with pytest.raises(LakeUnavailable):
             table.open(APP)
 
+    def test_appends_of_many_shards_at_once_all_go_through(
+        self, table: DeltaLakeTable, read: Reads
+    ) -> None:
+        def publish(shard: int) -> None:
+            for n in range(1, 5):
+                table.open(f"cell/{shard}").append(n, rows(shard * 100 + n, 1))
+
+        table.open(APP)
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(publish, range(4)))
+
+        assert len({row.seq for row in read(table)}) == 16
+        assert [table.open(f"cell/{shard}").version for shard in range(4)] == [4] * 4
+
+    def test_of_many_relays_at_one_shard_one_appends(
+        self, table: DeltaLakeTable, read: Reads
+    ) -> None:
+        handles = [table.open(APP) for _ in range(4)]
+
+        def publish(handle: LakeHandle) -> bool:
+            try:
+                handle.append(1, rows(1, 3))
+            except LakeConflict:
+                return False
+            return True
+
+        with ThreadPoolExecutor(4) as threads:
+            done = list(threads.map(publish, handles))
+
+        assert sum(done) == 1
+        assert len(read(table)) == 3
+
     def test_the_table_forgets_no_transaction(self, table: DeltaLakeTable) -> None:
         table.open(APP)
 
@@ -127,9 +160,13 @@ class TestDeltaLakeTable(LakeTablePromises):
 
         assert "delta.setTransactionRetentionDuration" not in settings
 
-    def test_versions_outlive_a_checkpoint(self, table: DeltaLakeTable) -> None:
+    def test_versions_outlive_a_checkpoint_and_the_commits_before_it(
+        self, table: DeltaLakeTable, tmp_path: Path
+    ) -> None:
         table.open(APP).append(1, rows(1, 1))
         DeltaTable(table.url).create_checkpoint()
+        for commit in sorted((tmp_path / "events" / "_delta_log").glob("*.json"))[:-1]:
+            commit.unlink()
         table.open("other/1").append(1, rows(2, 1))
 
         assert table.open(APP).version == 1

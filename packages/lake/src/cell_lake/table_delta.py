@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
-from deltalake import WriterProperties as Properties
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Schema,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import TableNotFoundError
 
 from cell_lake.arrow import batch_of_rows, schema_of
@@ -79,6 +86,7 @@ class DeltaLakeTable:
                 enforce_retention_duration=False,
                 full=True,
             )
+            table.cleanup_metadata()
         return len(gone)
 
     def erase(self, tenant: str) -> int:
@@ -153,6 +161,8 @@ def append(table: DeltaTable, batch: "RecordBatch", application: str, n: int) ->
                 custom_metadata={"application": application, "n": str(n)},
                 max_commit_retries=COMMIT_TRIES_MAX,
             ),
+            # A relay may not delete; old commits go with the vacuum.
+            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
         )
 
 
@@ -219,5 +229,5 @@ def _kind(delta_type: object) -> str:
     return _KINDS.get(name, name)
 
 
-def _properties() -> Properties:
-    return Properties(compression="ZSTD", compression_level=3)
+def _properties() -> WriterProperties:
+    return WriterProperties(compression="ZSTD", compression_level=3)
