@@ -7,6 +7,7 @@ evaluate anything: an attribute's value stays the text that stands there.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -71,8 +72,9 @@ class _Token:
     spaced: bool = False
 
 
+@lru_cache(maxsize=512)
 def read(text: str) -> Block:
-    """Return the file's blocks inside one without a type.
+    """Return the file's blocks inside one without a type; it is shared, so leave it as it is.
 
     Raises:
         NotHcl: A bracket or a quote is not closed, or something stands where nothing can.
