@@ -22,11 +22,12 @@ from cell_lake.errors import (
     LakeUnavailable,
 )
 
-_NOTHING_WRITTEN: Final = (
-    "concurrent",  # "Concurrent transaction failed." and its kin, found before the log's write
+_CAME_BETWEEN: Final = (
+    "concurrent",  # "Concurrent transaction failed." and its kin
+    "changed since last commit",
+    "existing table version",
     "already exists",
-    "max commit attempts",
-    "maximum commit attempts",
+    "commit attempts",
 )
 
 
@@ -50,7 +51,7 @@ def translated(operation: str, *, writes: str = "") -> Iterator[None]:
 
 def _commit_failed(operation: str, fault: CommitFailedError) -> CellError:
     text = str(fault).lower()
-    if any(sign in text for sign in _NOTHING_WRITTEN):
+    if any(sign in text for sign in _CAME_BETWEEN):
         return LakeConflict(operation=operation)
     # The put that makes a commit may have arrived; only reading the log tells.
     return LakeOutcomeUnknown(operation)

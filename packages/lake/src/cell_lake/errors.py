@@ -1,7 +1,7 @@
 """What can go wrong between a relay and the lake, as kinds of the errors that core has.
 
-What may be done next is the same as there: `Conflict` and `Unavailable` wrote nothing,
-`OutcomeUnknown` may have written, and running the same intent again tells.
+What may be done next is the same as there: read again after a `Conflict`, try again later after
+`Unavailable`, which wrote nothing; after any other, running the same intent again tells.
 """
 
 from cell_core.domain.errors import (
@@ -14,7 +14,11 @@ from cell_core.domain.errors import (
 
 
 class LakeConflict(Conflict):
-    """Another writer's commit came between; nothing was written. Open the table again."""
+    """Another commit came between; open the table again, its version tells what is there.
+
+    It may be this one's own: an object store's client that lost the answer of its put tries again,
+    and finds that somebody, itself, was faster.
+    """
 
     code = "lake_conflict"
 

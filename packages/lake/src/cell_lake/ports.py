@@ -30,8 +30,8 @@ class LakeHandle(Protocol):
         the same application since then is noticed, whoever made it.
 
         Raises:
-            LakeConflict: The application appended since the handle was opened, or others kept
-                coming between. Nothing was written.
+            LakeConflict: The application appended since the handle was opened, which may be this
+                very append with its answer lost, or others kept coming between.
             LakeUnavailable: Nothing was written.
             LakeOutcomeUnknown: It may have been written.
             LakeSchemaDiffers: The table cannot take these columns. Nothing was written.
