@@ -24,6 +24,7 @@ from tests.lake.bench import (
 
 TENANTS = tenants_of_shard(3, 2)
 FAULTS = list(Fault)
+STEPS_MAX = 200
 
 
 def prepared(rows_max: int = 3) -> tuple[Side, list]:
@@ -119,66 +120,61 @@ def test_any_two_faults_in_one_flush_and_the_next_lose_and_double_nothing() -> N
     assert pairs_of_faults(every=1) >= 300
 
 
-def orders(first: Drive, second: Drive, choices: list[int]) -> list[int]:
-    """Run two flushes as `choices` say, then each to its end; return how wide each choice was."""
-    widths = []
-    turn = 0
-    for position in range(200):
-        ready = [d for d in (first, second) if not d.is_over]
-        if not ready:
+def run_both(flows: tuple[Drive, Drive], path: list[int], most: int) -> list[int]:
+    """Run two flushes to their ends: 1 in `path` switches to the other one, at most `most` times.
+
+    Returns how many ways there were at each choice.
+    """
+    widths: list[int] = []
+    turn = switched = 0
+    for _ in range(STEPS_MAX):
+        alive = [number for number in (0, 1) if not flows[number].is_over]
+        if not alive:
             return widths
-        if len(ready) == 2:
-            turn = choices[position] if position < len(choices) else turn
-            (first, second)[turn].step()
+        if len(alive) == 1:
+            turn = alive[0]
         else:
-            ready[0].step()
-        widths.append(len(ready))
+            widths.append(2 if switched < most else 1)
+            if len(widths) <= len(path) and path[len(widths) - 1]:
+                turn, switched = 1 - turn, switched + 1
+        flows[turn].step()
     raise AssertionError("never done")
 
 
-def switches(length: int, most: int) -> list[list[int]]:
-    """Return every sequence of turns of `length` with at most `most` switches."""
-    found: list[list[int]] = []
-
-    def grow(made: list[int], left: int) -> None:
-        if len(made) == length:
-            found.append(made)
-            return
-        last = made[-1] if made else 0
-        grow([*made, last], left)
-        if left:
-            grow([*made, 1 - last], left - 1)
-
-    grow([], most)
-    return found
-
-
-def interleave(length: int, most: int) -> int:
+def interleave(most: int) -> int:
+    """Try every order of two flushes with at most `most` switches; return how many there are."""
     origin, stripes = prepared(rows_max=1000)
     drive(origin, stripes[:1]).run()
     wanted = expected(origin, stripes)
-    conflicts = 0
-    made = switches(length, most)
-    for choices in made:
+    path: list[int] = []
+    runs = conflicts = 0
+    while True:
         side = copied(origin)
-        first, second = drive(side, stripes), drive(side, stripes)
-        orders(first, second, choices)
-        for one in (first, second):
+        flows = (drive(side, stripes), drive(side, stripes))
+        widths = run_both(flows, path, most)
+        for one in flows:
             assert one.error is None or isinstance(one.error, Conflict), one.error
             conflicts += one.error is not None
         run_out(side, stripes, {})
         check_once(side.lake, wanted)
+        runs += 1
+        path += [0] * (len(widths) - len(path))
+        while path and path[-1] + 1 == widths[len(path) - 1]:
+            path.pop()
+        if not path:
+            break
+        path[-1] += 1
     assert conflicts
-    return len(made)
+    return runs
 
 
-def test_two_relays_on_one_shard_are_safe_in_every_order_of_two_switches() -> None:
-    assert interleave(length=17, most=2) >= 150
+def test_two_relays_on_one_shard_are_safe_in_every_order_of_three_switches() -> None:
+    assert interleave(most=3) >= 400
 
 
 @pytest.mark.slow
 def test_two_relays_on_one_shard_are_safe_in_every_order() -> None:
-    assert interleave(length=17, most=17) >= 100_000
+    assert interleave(most=STEPS_MAX) >= 10_000
 
 
 def test_a_relay_that_sleeps_over_its_append_is_refused_when_it_wakes() -> None:
