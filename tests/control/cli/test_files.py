@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from cell_control.adapters.registry_backup import JUMP
 from cell_control.adapters.registry_url import open_registry
 from cell_control.codec import write_of
-from cell_control.domain.records import Cell
+from cell_control.domain.records import Cell, Tag
 from cell_control.server.token_file import TEXTS
 from tests.control.cli.terminal import Terminal
 
@@ -157,9 +158,22 @@ def test_a_registry_is_exported_and_restored(alone: Terminal):
     again = alone.run("registry", "restore", backup, "--registry", other, "--yes")
 
     assert exported == {"file": str(backup), "rev": 1, "records": 1}
-    assert restored == {"file": str(backup), "rev": 2}
+    assert restored == {"file": str(backup), "rev": 1 + JUMP}
     assert again.code == 1
     assert "not empty; nothing was written" in again.err
+
+
+def test_a_restored_registry_is_to_be_compared_with_the_cells_before_anything_else(alone: Terminal):
+    one, other = (f"sqlite:///{alone.folder / name}" for name in ("one.db", "other.db"))
+    backup = alone.folder / "backup"
+    open_registry(one).close()
+    alone.ok("registry", "export", backup, "--registry", one)
+
+    alone.ok("registry", "restore", backup, "--registry", other, "--yes", "--rev-at-least", "7")
+
+    restored = open_registry(other)
+    assert [r.key for r in restored.list("operation", tag=Tag.OPEN, limit=9)] == ["~recovery"]
+    restored.close()
 
 
 def test_a_backup_that_is_none_is_refused(alone: Terminal):

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from cell_control.adapters.registry_backup import (
+    JUMP,
     check_backup,
     export_registry,
     restore_registry,
@@ -18,6 +20,8 @@ from cell_control.adapters.registry_url import open_registry
 from cell_control.domain.records import Kind
 from cell_control.ports import ChangesGone, Record, RegistryUnavailable
 from tests.control.registry.samples import delete, fill, found, keys, put, tenants
+
+FIRST: Final = put("~first", body='"new"', kind="operation", tag="open")
 
 
 class Busy(MemoryRegistry):
@@ -58,9 +62,9 @@ def test_what_is_restored_is_what_was_exported(
     )
 
     export_registry(filled, path)
-    rev = restore_registry(restored, path)
+    rev = restore_registry(restored, path, FIRST)
 
-    assert rev == restored.rev() == filled.rev() + 1
+    assert rev == restored.rev() == filled.rev() + JUMP
     for kind in ("tenant", "cell", "usage"):
         assert restored.list(kind, limit=10_000) == filled.list(kind, limit=10_000)
     restored.close()
@@ -80,7 +84,7 @@ def test_a_backup_shows_the_moment_at_which_it_ends(path: Path, tmp_path: Path) 
 
     backup = export_registry(registry, path)
     restored = open_registry(f"sqlite:///{tmp_path / 'new.db'}")  # It takes no record twice.
-    restore_registry(restored, path)
+    restore_registry(restored, path, FIRST)
 
     assert (backup.began, backup.rev) == (3, registry.rev())
     for kind in ("tenant", "usage"):
@@ -89,14 +93,16 @@ def test_a_backup_shows_the_moment_at_which_it_ends(path: Path, tmp_path: Path) 
     restored.close()
 
 
-@pytest.mark.parametrize(("at_least", "rev"), [(0, 1204), (1204, 1204), (5000, 5000)])
+@pytest.mark.parametrize(
+    ("at_least", "rev"), [(0, 1203 + JUMP), (1204, 1203 + JUMP), (2 * JUMP, 2 * JUMP)]
+)
 def test_a_restored_registry_goes_on_ahead_and_knows_no_past(
     filled: MemoryRegistry, path: Path, at_least: int, rev: int
 ) -> None:
     export_registry(filled, path)
     restored = MemoryRegistry()
 
-    assert restore_registry(restored, path, rev_at_least=at_least) == rev
+    assert restore_registry(restored, path, FIRST, rev_at_least=at_least) == rev
 
     assert restored.rev() == rev
     for after in (0, filled.rev(), rev + 1):
@@ -105,11 +111,26 @@ def test_a_restored_registry_goes_on_ahead_and_knows_no_past(
     assert restored.commit([put("new")]) == rev + 1
 
 
+def test_a_restored_registry_begins_with_what_it_is_told_and_not_with_what_was_there(
+    filled: MemoryRegistry, path: Path, tmp_path: Path
+) -> None:
+    filled.commit([put("~first", body='"old"', kind="operation"), put("op-1", kind="operation")])
+    export_registry(filled, path)
+    restored = open_registry(f"sqlite:///{tmp_path / 'new.db'}")
+
+    rev = restore_registry(restored, path, FIRST)
+
+    [first] = restored.list("operation", tag="open", limit=9)
+    assert (first.key, first.body, first.rev) == ("~first", '"new"', rev)
+    assert keys(restored.list("operation", limit=9)) == ["op-1", "~first"]
+    restored.close()
+
+
 def test_an_empty_registry_has_a_backup_too(path: Path) -> None:
     export_registry(MemoryRegistry(), path)
     restored = MemoryRegistry()
 
-    assert restore_registry(restored, path) == 1
+    assert restore_registry(restored, path, FIRST) == JUMP
 
 
 def test_a_registry_that_holds_something_is_not_restored_over(
@@ -120,7 +141,7 @@ def test_a_registry_that_holds_something_is_not_restored_over(
     other.commit([put("mine")])
 
     with pytest.raises(RegistryNotEmpty):
-        restore_registry(other, path)
+        restore_registry(other, path, FIRST)
 
     assert keys(other.list("tenant", limit=9)) == ["mine"]
 
@@ -135,7 +156,7 @@ def test_a_file_that_was_cut_anywhere_is_refused_and_nothing_is_written(path: Pa
         path.write_bytes(whole[:length])
         restored = MemoryRegistry()
         with pytest.raises(BackupBroken):
-            restore_registry(restored, path)
+            restore_registry(restored, path, FIRST)
         assert restored.rev() == 0
 
 
@@ -186,7 +207,7 @@ def test_progress_goes_up_to_all(filled: MemoryRegistry, path: Path) -> None:
     exported = list(told)
     told.clear()
     restore_registry(
-        MemoryRegistry(), path, progress=lambda done, total: told.append((done, total))
+        MemoryRegistry(), path, FIRST, progress=lambda done, total: told.append((done, total))
     )
 
     assert exported[-1] == (1200, 1200)

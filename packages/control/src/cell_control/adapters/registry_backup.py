@@ -7,15 +7,19 @@ registry that is not empty. A backup is not signed: keep it where nobody can wri
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol, TypeAlias
 
 from cell_control.adapters.registry_backup_file import Backup, BackupReader, BackupWriter
 from cell_control.adapters.registry_rules import Name, RegistryNotEmpty
 from cell_control.domain.records import KINDS, Kind
-from cell_control.ports import Record, Registry
+from cell_control.ports import Record, Registry, Write
 
 PAGE: Final = 1000
+
+JUMP: Final = 1_000_000_000
+"""How far a restored registry goes on above its backup: more than was ever written since then."""
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with how many records are done, of about how many."""
@@ -68,14 +72,16 @@ def check_backup(path: Path) -> Backup:
 def restore_registry(
     registry: Loadable,
     path: Path,
+    first: Write,
     *,
     rev_at_least: int = 0,
     progress: Progress = lambda _done, _all: None,
 ) -> int:
     """Fill the empty `registry` from `path`, and return the rev it goes on from.
 
-    That is above the backup's and at least `rev_at_least`, which should be above every rev that
-    was ever given out: an edge refuses an older registry than the one it has.
+    That is far above the backup's and at least `rev_at_least`: above every rev that was ever given
+    out, as an edge takes equal revs for an equal past. `first` is written with it in place of what
+    the backup has there: it says that nothing in it holds before the cells were asked.
 
     Raises:
         BackupBroken: The file is no whole backup. Nothing was written.
@@ -87,9 +93,11 @@ def restore_registry(
     latest: dict[Name, int] = {}
     with path.open("rb") as file:
         backup = _read_whole(file, lambda r: latest.update({(r.kind, r.key): r.rev}))
-        rev = max(backup.rev + 1, rev_at_least)
+        rev = max(backup.rev + JUMP, rev_at_least)
+        latest[first.kind, first.key] = rev
         file.seek(0)
-        registry.load(_once(BackupReader(file), backup, latest, progress), rev)
+        kept = _once(BackupReader(file), backup, latest, progress)
+        registry.load(chain(kept, (_record(first, rev),)), rev)
     return rev
 
 
@@ -126,6 +134,18 @@ def _read_whole(file: BinaryIO, changed_late: Callable[[Record], None]) -> Backu
         if record.rev > reader.began:
             changed_late(record)
     return reader.backup
+
+
+def _record(write: Write, rev: int) -> Record:
+    return Record(
+        kind=write.kind,
+        key=write.key,
+        rev=rev,
+        body=write.body or "",
+        edge=write.edge,
+        tag=write.tag,
+        deleted=write.body is None,
+    )
 
 
 def _once(

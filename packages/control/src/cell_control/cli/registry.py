@@ -70,27 +70,31 @@ def restore(
     file: From,
     which: Which,
     rev_at_least: Annotated[
-        int, Option(min=0, help="Above every rev that was ever given out, as routers know it.")
+        int, Option(min=0, help="Above every rev that was ever given out.")
     ] = 0,
     *,
     yes: Yes = False,
 ) -> None:
-    """Fill an empty registry from a file; then start the control plane on it."""
+    """Fill an empty registry, on which no control plane runs, from a file; then start one."""
     from cell_control.adapters.registry_backup import (  # noqa: PLC0415 - as above
         check_backup,
         restore_registry,
     )
     from cell_control.adapters.registry_backup_file import BackupBroken  # noqa: PLC0415 - as above
+    from cell_control.codec import write_of  # noqa: PLC0415 - as above
+    from cell_control.flows.recover import recovery_of  # noqa: PLC0415 - as above
 
     try:
         with translated():
             backup = check_backup(file)
         about = f"{backup.records:,} records as of rev {backup.rev}"
         session.confirm(f"Fill the registry with {about}?", yes=yes)
+        first = recovery_of(session.around.now_ms(), by="cellctl", reason=f"restored: {about}")
         with translated(), _opened(which) as registry:
             rev = restore_registry(
                 registry,
                 file,
+                write_of(first, 0),
                 rev_at_least=rev_at_least,
                 progress=lambda done, of: _progress(session, done, of),
             )

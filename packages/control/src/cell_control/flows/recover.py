@@ -62,6 +62,11 @@ class Walked:
     contended: bool = False
 
 
+def recovery_of(now_ms: int, *, by: str, reason: str) -> Operation:
+    """Return what says that a recovery has begun: a restored registry has to begin with it."""
+    return Operation(id=RECOVERY, kind="recover", tenants=0, began_ms=now_ms, by=by, reason=reason)
+
+
 def begin_recovery(now_ms: int, *, by: str, reason: str) -> Flow[Operation]:
     """Say that the registry was restored, from when on movers wait; one that runs goes on.
 
@@ -71,9 +76,7 @@ def begin_recovery(now_ms: int, *, by: str, reason: str) -> Flow[Operation]:
     record, running = yield from _operation()
     if running is not None:
         return running
-    operation = Operation(
-        id=RECOVERY, kind="recover", tenants=0, began_ms=now_ms, by=by, reason=reason
-    )
+    operation = recovery_of(now_ms, by=by, reason=reason)
     yield Commit((write_of(operation, record.rev if record else 0),))
     return operation
 
