@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from cell_control.cli.main import run
+from cell_control.cli.plugs import GROUP
 from cell_control.cli.surroundings import SERVER, TOKEN_FILE, Surroundings
-from cell_control.cli.up import GROUP
 from tests.control.server.plane import token
 
 NOWHERE: Final = "http://127.0.0.1:1"

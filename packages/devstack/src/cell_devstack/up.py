@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         with ExitStack() as stack:
             console.print("Starting two clouds, the edge and the control plane ...")
             world = stack.enter_context(
-                World(zips, folder=options.folder, control=ControlSettings())
+                World(zips, folder=options.folder, control=ControlSettings(), lake=True)
             )
             kept = _keep(world, profile)
             stack.callback(_forget, world, profile)
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cellctl up",
         description="Run the local world here until Ctrl-C: a cell of each cloud from its zip, "
-        "the edge router and a control plane. Nothing here reaches a cloud.",
+        "the edge router, a control plane and a lake. Nothing here reaches a cloud.",
     )
     parser.add_argument("--aws-zip", type=Path, help="in a checkout it is built if it is stale")
     parser.add_argument("--azure-zip", type=Path, help="as --aws-zip")
@@ -104,7 +104,8 @@ def _keep(world: World, profile: Path) -> bool:
     if server and not is_loopback(urlsplit(server).hostname or ""):
         return False
     token_file = str(world.control.token_path(Role.ADMIN).absolute())
-    write_profile(profile, {"server": world.control.url, "token_file": token_file})
+    members = {"server": world.control.url, "token_file": token_file, "lake": world.lake.url}
+    write_profile(profile, members)
     return True
 
 
@@ -123,6 +124,7 @@ def _show(world: World, console: Console, profile: Path | None, *, as_json: bool
             "edge_operators": world.router.admin_url,
             "control": control.url,
             "cells": cells,
+            "lake": world.lake.url,
             "token_files": tokens,
             "profile": str(profile) if profile else None,
         }
@@ -141,6 +143,7 @@ def _addresses(world: World) -> Table:
     table.add_row("control plane", world.control.url, "its API: /openapi.json")
     for cell in world.cells.values():
         table.add_row(cell.id, cell.base_url, cell.cloud)
+    table.add_row("lake", world.lake.url, "all that both have written")
     return table
 
 
@@ -162,7 +165,9 @@ def _lines(world: World, profile: Path | None) -> str:
         f"From another terminal while this runs: {ready}\n\n"
         "cellctl cells\n"
         "cellctl tenant create --id T-1\n"
-        "cellctl tenant move T-1\n\n"
+        "cellctl tenant move T-1\n"
+        'cellctl lake query "from ledger_balances"\n'
+        "cellctl lake audit\n\n"
         f'curl -s {control.url}/v1/cells -H "authorization: Bearer $(cat {token})"\n\n'
         "And as a client, through the edge:\n\n"
         f"export CELL_API_KEY={world.router.api_key}\n"

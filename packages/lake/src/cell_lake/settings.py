@@ -49,11 +49,16 @@ class LakeSettings(StoreSettings):
     def _an_identity_outside_the_local_world(self) -> Self:
         if self.CELL_LOCAL:
             return self
-        if any(_SECRET.search(n) and n not in _HARMLESS for n in self.CELL_LAKE_OPTIONS):
+        if any(map(is_secret, self.CELL_LAKE_OPTIONS)):
             raise PydanticCustomError("lake_key_outside_the_local_world", "a key was given")
         if self.CELL_LAKE_URL.startswith(("/", "file:")):
             raise PydanticCustomError("lake_in_a_folder_outside_the_local_world", "a folder")
         return self
+
+
+def is_secret(option: str) -> bool:
+    """Say whether the object store's option of that name holds a secret."""
+    return option not in _HARMLESS and _SECRET.search(option) is not None
 
 
 def table_url(root: str, table: str) -> str:

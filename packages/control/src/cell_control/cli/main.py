@@ -18,6 +18,7 @@ from cell_control.cli import (
     doctor,
     insight,
     keys,
+    lake,
     login,
     moves,
     operations,
@@ -29,6 +30,7 @@ from cell_control.cli import (
 from cell_control.cli.command import command
 from cell_control.cli.failures import MEANINGS, Exit, Failed
 from cell_control.cli.output import Output
+from cell_control.cli.plugs import GROUP
 from cell_control.cli.surroundings import VARIABLES, Surroundings, of_this_process
 
 _CODES: Final = "  ".join(f"{code.value} {text}." for code, text in MEANINGS.items())
@@ -38,7 +40,7 @@ _EPILOG: Final = f"Exit codes: {_CODES}\n\nEnvironment: {_VARIABLES}"
 
 
 @cache
-def commands(plugs: str = up.GROUP) -> Callable[..., None]:
+def commands(plugs: str = GROUP) -> Callable[..., None]:
     """Return all commands; those of other packages are in the entry points of the group `plugs`."""
     app = Typer(
         name="cellctl",
@@ -60,6 +62,7 @@ def commands(plugs: str = up.GROUP) -> Callable[..., None]:
     app.add_typer(keys.app, name="keys")
     app.add_typer(tokens.app, name="token")
     login.add_to(app)
+    lake.add_to(app, plugs)
     up.add_to(app, plugs)
     return get_command(app)
 
@@ -69,7 +72,7 @@ def main() -> None:
     sys.exit(run(sys.argv[1:], of_this_process()))
 
 
-def run(arguments: Sequence[str], around: Surroundings, *, plugs: str = up.GROUP) -> int:
+def run(arguments: Sequence[str], around: Surroundings, *, plugs: str = GROUP) -> int:
     """Run one command; return the exit code."""
     out = Output(around.out, around.err, json="--json" in arguments)
     try:

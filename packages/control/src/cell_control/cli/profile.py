@@ -1,7 +1,7 @@
 """Which control plane to talk to, and as whom: options, then the environment, then the profile.
 
-The profile is a TOML file with `server`, `token_file` and `ca`; it names the file of a token and
-never holds one. Refuses to send a token over plain http to another machine.
+The profile is a TOML file with `server`, `token_file`, `ca` and `lake`; it names the file of a
+token and never holds one. Refuses to send a token over plain http to another machine.
 """
 
 import ipaddress
@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from cell_control.adapters.replacing import replace_file
 from cell_control.cli.failures import usage
-from cell_control.cli.surroundings import CA, SERVER, TOKEN_FILE, Surroundings
+from cell_control.cli.surroundings import CA, LAKE, SERVER, TOKEN_FILE, Surroundings
 
 FILE_BYTES_MAX: Final = 16 * 1024
-_NAMES: Final = ("server", "token_file", "ca")
+_NAMES: Final = ("server", "token_file", "ca", "lake")
 _LOGIN: Final = "Name one with --server, or keep one with: cellctl login --server URL"
 
 
@@ -62,6 +62,17 @@ def place_of(around: Surroundings, server: str | None, token_file: Path | None) 
         ca=Path(ca) if ca else None,
         origin=origin,
     )
+
+
+def kept_of(around: Surroundings) -> dict[str, str]:
+    """Return what the environment, else the profile says, by the profile's names.
+
+    Raises:
+        Failed: The profile is none.
+    """
+    named = {"server": SERVER, "token_file": TOKEN_FILE, "ca": CA, "lake": LAKE}
+    said = {name: around.variables.get(variable, "") for name, variable in named.items()}
+    return {**read_profile(around.profile), **{n: text for n, text in said.items() if text}}
 
 
 def read_profile(path: Path) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typer import Option
 
 from cell_control.cli.failures import usage
 from cell_control.cli.output import Output
-from cell_control.cli.profile import Place, place_of
+from cell_control.cli.profile import Place, kept_of, place_of
 from cell_control.cli.surroundings import Surroundings
 
 if TYPE_CHECKING:
@@ -57,6 +57,11 @@ class Session:
     def place(self) -> Place:
         """Where to connect. Raises `Failed` if nobody says."""
         return place_of(self.around, self.shared.server, self.shared.token_file)
+
+    @cached_property
+    def kept(self) -> dict[str, str]:
+        """What the environment, else the profile says. Raises `Failed` if the profile is none."""
+        return kept_of(self.around)
 
     @cached_property
     def control(self) -> "Client":

@@ -17,11 +17,13 @@ SERVER: Final = "CELLCTL_SERVER"
 TOKEN_FILE: Final = "CELLCTL_TOKEN_FILE"  # noqa: S105 - a variable's name
 CA: Final = "CELLCTL_CA"
 PROFILE: Final = "CELLCTL_PROFILE"
+LAKE: Final = "CELLCTL_LAKE"
 VARIABLES: Final[Mapping[str, str]] = {
     SERVER: "where the control plane is, such as https://control.example",
     TOKEN_FILE: "a file that holds your token alone",
     CA: "a PEM file of the authorities that its certificate comes from",
     PROFILE: "another profile than ~/.config/cellctl.toml",
+    LAKE: "the root of the lake, or several with a space between them",
 }
 
 

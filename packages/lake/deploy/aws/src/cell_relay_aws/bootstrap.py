@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger, Metrics
 from cell_adapters_aws.bootstrap import DatabaseSettings, connect
 from cell_adapters_aws.handler import NAMESPACE, LambdaHandler
 from cell_adapters_aws.store import DynamoCellStore
+from cell_core.ports import CellStore
 from cell_core.system import SystemClock
 from cell_lake.domain.limits import Limits
 from cell_lake.domain.shards import Origin
@@ -64,8 +65,18 @@ def origin_of(settings: Settings) -> Origin:
 
 def make_relay(settings: Settings, limits: Limits | None = None) -> Relay:
     """Return a relay from the cell's table to the lake; sends nothing yet."""
-    store = DynamoCellStore(connect(settings), table=settings.CELL_TABLE)
+    return Relay(
+        open_store(settings), open_table(settings), origin_of(settings), SystemClock(), limits
+    )
+
+
+def open_store(settings: Settings) -> CellStore:
+    """Return the cell's store; sends nothing yet."""
+    return DynamoCellStore(connect(settings), table=settings.CELL_TABLE)
+
+
+def open_table(settings: Settings) -> DeltaLakeTable:
+    """Return the lake's events; sends nothing yet."""
     url = table_url(settings.CELL_LAKE_URL, EVENTS_TABLE)
     # Lambda puts its role's credentials where delta-rs looks for them, too.
-    table = DeltaLakeTable(url, {"aws_region": settings.AWS_REGION, **settings.CELL_LAKE_OPTIONS})
-    return Relay(store, table, origin_of(settings), SystemClock(), limits)
+    return DeltaLakeTable(url, {"aws_region": settings.AWS_REGION, **settings.CELL_LAKE_OPTIONS})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from cell_adapters_azure.bootstrap import DatabaseSettings, connect
 from cell_adapters_azure.store import CosmosCellStore
+from cell_core.ports import CellStore
 from cell_core.system import SystemClock
 from cell_lake.domain.limits import Limits
 from cell_lake.domain.shards import Origin
@@ -72,10 +73,20 @@ def origin_of(settings: Settings) -> Origin:
 
 def make_relay(settings: Settings, limits: Limits | None = None) -> Relay:
     """Return a relay from the cell's container to the lake; sends nothing yet."""
-    store = CosmosCellStore(lambda: connect(settings))
+    return Relay(
+        open_store(settings), open_table(settings), origin_of(settings), SystemClock(), limits
+    )
+
+
+def open_store(settings: Settings) -> CellStore:
+    """Return the cell's store; sends nothing yet."""
+    return CosmosCellStore(lambda: connect(settings))
+
+
+def open_table(settings: Settings) -> DeltaLakeTable:
+    """Return the lake's events; sends nothing yet."""
     url = table_url(settings.CELL_LAKE_URL, EVENTS_TABLE)
-    table = DeltaLakeTable(url, {**_identity(settings), **settings.CELL_LAKE_OPTIONS})
-    return Relay(store, table, origin_of(settings), SystemClock(), limits)
+    return DeltaLakeTable(url, {**_identity(settings), **settings.CELL_LAKE_OPTIONS})
 
 
 def _identity(settings: Settings) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""`cellctl lake`: ask the lake, prove it complete, keep it. A plug of cellctl."""

@@ -1,0 +1,81 @@
+"""Which lake a command means: `--lake`, else CELLCTL_LAKE, else the profile's.
+
+Credentials are found as delta-rs finds them, in the environment or as the machine's identity.
+Refuses them on the command line, where every user of the machine could read them.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from cell_lake.cli.around import Around
+from cell_lake.lineage_export import LineageTable
+from cell_lake.query import Place
+from cell_lake.settings import EVENTS_TABLE, LINEAGE_TABLE, is_secret, table_url
+from cell_lake.table_delta import DeltaLakeTable
+
+ROOTS_MAX: Final = 16
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name lakes."""
+    parser.add_argument(
+        "--lake",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="the lake's root, as CELL_LAKE_URL of a relay; again for a lake in another cloud",
+    )
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=TEXT",
+        help="for delta-rs's object store, such as aws_region=eu-west-1; no secrets",
+    )
+
+
+def places_of(options: argparse.Namespace, around: Around) -> list[Place]:
+    """Return where the tables of all lakes are."""
+    given = _options(options.option, around)
+    return [
+        Place(table_url(root, EVENTS_TABLE), table_url(root, LINEAGE_TABLE), given or None)
+        for root in _roots(options, around)
+    ]
+
+
+def events_of(options: argparse.Namespace, around: Around) -> list[DeltaLakeTable]:
+    """Return the tables of events."""
+    return [DeltaLakeTable(place.events_url, place.options) for place in places_of(options, around)]
+
+
+def lineage_of(options: argparse.Namespace, around: Around) -> list[LineageTable]:
+    """Return the tables of lineage."""
+    return [LineageTable(place.lineage_url, place.options) for place in places_of(options, around)]
+
+
+def _roots(options: argparse.Namespace, around: Around) -> Sequence[str]:
+    roots = options.lake or around.kept.get("lake", "").split()
+    if not roots or len(roots) > ROOTS_MAX:
+        raise around.fail(
+            "No lake is named." if not roots else f"More than {ROOTS_MAX} lakes are named.",
+            "Name its root with --lake or in CELLCTL_LAKE: a folder, s3:// or abfss://.",
+            code="usage",
+        )
+    return roots
+
+
+def _options(given: Sequence[str], around: Around) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for each in given:
+        name, is_pair, text = each.partition("=")
+        if not is_pair or not name:
+            raise around.fail("An --option is NAME=TEXT.", code="usage")
+        if is_secret(name):
+            raise around.fail(
+                f"{name} would be seen by everybody on this machine.",
+                "Put it into the environment, where delta-rs looks for it.",
+                code="usage",
+            )
+        found[name] = text
+    return found

@@ -1,0 +1,102 @@
+"""Rows as a table, CSV, JSON or Parquet.
+
+Refuses to write Parquet to a terminal, and characters into one that it would obey.
+"""
+
+import csv
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    import duckdb
+
+Form = Literal["table", "csv", "json", "parquet"]
+FORMS: Final[Sequence[Form]] = ("table", "csv", "json", "parquet")
+
+PAGE: Final = 1000
+TABLE_ROWS_MAX: Final = 1000
+_PLAIN_COLUMNS: Final = 160
+
+
+def write_rows(
+    relation: "duckdb.DuckDBPyConnection", form: Form, out: TextIO, *, is_terminal: bool
+) -> int:
+    """Write what a query found in `form`, which is not Parquet; return how many rows."""
+    names = [column[0] for column in relation.description or ()]
+    if form == "csv":
+        return _csv(relation, names, out)
+    if form == "json":
+        return _json(relation, names, out)
+    rows = relation.fetchmany(TABLE_ROWS_MAX + 1)
+    width = None if is_terminal else _PLAIN_COLUMNS
+    console = Console(file=out, highlight=False, markup=False, emoji=False, width=width)
+    console.print(_table(names, rows[:TABLE_ROWS_MAX]))
+    if len(rows) > TABLE_ROWS_MAX:
+        console.print(f"More than {TABLE_ROWS_MAX} rows: --format csv has them all.")
+    return min(len(rows), TABLE_ROWS_MAX)
+
+
+def write_parquet(connection: "duckdb.DuckDBPyConnection", sql: str, path: Path) -> int:
+    """Write what `sql` finds to a Parquet file; return how many rows."""
+    quoted = str(path).replace("'", "''")
+    done = connection.execute(f"COPY ({sql}) TO '{quoted}' (FORMAT parquet)").fetchone()
+    return int(done[0]) if done else 0
+
+
+def _csv(relation: "duckdb.DuckDBPyConnection", names: Sequence[str], out: TextIO) -> int:
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(names)
+    count = 0
+    while rows := relation.fetchmany(PAGE):
+        writer.writerows(["" if v is None else _plain(v) for v in row] for row in rows)
+        count += len(rows)
+    return count
+
+
+def _json(relation: "duckdb.DuckDBPyConnection", names: Sequence[str], out: TextIO) -> int:
+    """Write one JSON object a line."""
+    count = 0
+    while rows := relation.fetchmany(PAGE):
+        for row in rows:
+            document = dict(zip(names, map(_plain, row), strict=True))
+            out.write(json.dumps(document, ensure_ascii=False) + "\n")
+        count += len(rows)
+    return count
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for position, name in enumerate(names):
+        is_number = bool(rows) and isinstance(rows[0][position], int | float | Decimal)
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_printable("" if v is None else str(_plain(v)))) for v in row))
+    return table
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column holds
+    match value:
+        case datetime() | date():
+            return value.isoformat()
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else str(value)
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case dict():
+            return {str(name): _plain(each) for name, each in value.items()}
+        case None | bool() | int() | float() | str():
+            return value
+        case _:
+            return str(value)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)
