@@ -50,6 +50,7 @@ LOCKS: Final = (
     Lock(name="uv"),
     Lock(name="pip"),
     Lock(name="cloudflare_worker"),
+    Lock(name="terraform"),
     Lock(name="dev", packages=EVERY_PACKAGE, extras=("query",)),
     Lock(name="aws_worker", packages=("core", "adapters_aws"), within="dev"),
     Lock(name="azure_worker", packages=("core", "adapters_azure"), within="dev"),
