@@ -96,9 +96,22 @@ CELLS: Final = (
 # What asks the lake is not beside what writes it.
 _NOT_A_RELAY_S: Final = (
     *_NOT_A_CELL_S,
+    "cell_relay_aws/operating",
+    "cell_relay_azure/operating",
     *(
         f"cell_lake/{part}"
-        for part in ("audit", "cli", "domain/cloud_events", "query", "table_memory", "views")
+        for part in (
+            "audit",
+            "cli",
+            "domain/cloud_events",
+            "fences_source",
+            "housekeeping",
+            "lineage_export",
+            "lineage_source",
+            "query",
+            "table_memory",
+            "views",
+        )
     ),
 )
 RELAYS: Final = (
