@@ -59,6 +59,10 @@ class FileCellStore:
     def ping(self) -> None:
         """See `CellStore.ping`."""
 
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
     def partitions(self) -> list[str]:
         """Return every partition that has a fence."""
         found = self._db.execute("SELECT partition FROM fences ORDER BY partition").fetchall()

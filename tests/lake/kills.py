@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -138,37 +139,48 @@ class Relays:
 
 def run(folder: Path, events: int, kills: int, seed: int, relays_each: int = 1) -> Outcome:
     """Write, publish and kill in `folder`; return what was found."""
-    started = time.monotonic()
-    chance = random.Random(seed)
-    stores = {origin.cell: FileCellStore(folder / origin.cell) for origin in (ALPHA, BETA)}
-    tenants = [
-        (origin, f"{origin.cloud}-{number}")
-        for origin in (ALPHA, BETA)
-        for number in range(TENANTS)
-    ]
+    with ExitStack() as open_files:
+        stores = {
+            origin.cell: open_files.enter_context(closing(FileCellStore(folder / origin.cell)))
+            for origin in (ALPHA, BETA)
+        }
+        table = DeltaLakeTable(str(folder / "events"))
+        started = time.monotonic()
+        with closing(Relays(folder, relays_each)) as relays:
+            counted = work(stores, table, relays, events, kills, random.Random(seed))
+        seconds = time.monotonic() - started
+        return _outcome(folder, table, stores, {"relays": relays_each, **counted}, seconds)
+
+
+def work(
+    stores: dict[str, FileCellStore],
+    table: DeltaLakeTable,
+    relays: Relays,
+    events: int,
+    kills: int,
+    chance: random.Random,
+) -> dict[str, int]:
+    """Write and kill until both are done and all is published; return what was counted."""
+    tenants = [(o, f"{o.cloud}-{number}") for o in (ALPHA, BETA) for number in range(TENANTS)]
     for origin, tenant in tenants:
         provision(stores[origin.cell], tenant, 16 + origin.ordinal)
-    table = DeltaLakeTable(str(folder / "events"))
     written = killed = in_work = 0
-    relays = Relays(folder, relays_each)
-    try:
-        kill_at = time.monotonic() + chance.uniform(1.0, 2.0)
-        while (left := behind(stores, table)) or written < events or killed < kills:
-            if left < BACKLOG and (written < events or killed < kills):
-                origin, tenant = chance.choice(tenants)
-                written += sum(write_on(stores[origin.cell], tenant, chance.randrange(1, 1000)))
-            if killed < kills and time.monotonic() >= kill_at:
-                in_work += left > 0
-                relays.kill(chance)
-                killed += 1
-                kill_at = time.monotonic() + chance.uniform(0.5, 2.0)
-            if left >= BACKLOG or written >= events:
-                time.sleep(PAUSE_S)
-            assert time.monotonic() - started < PATIENCE_S, "never at rest"
-    finally:
-        relays.close()
-    counted = {"relays": relays_each, "events": written, "kills": killed, "kills_in_work": in_work}
-    return _outcome(folder, table, stores, counted, time.monotonic() - started)
+    give_up = time.monotonic() + PATIENCE_S
+    kill_at = time.monotonic() + chance.uniform(1.0, 2.0)
+    while (left := behind(stores, table)) or written < events or killed < kills:
+        is_writing = written < events or killed < kills
+        if left < BACKLOG and is_writing:
+            origin, tenant = chance.choice(tenants)
+            written += sum(write_on(stores[origin.cell], tenant, chance.randrange(1, 1000)))
+        else:
+            time.sleep(PAUSE_S)
+        if killed < kills and time.monotonic() >= kill_at:
+            in_work += left > 0
+            relays.kill(chance)
+            killed += 1
+            kill_at = time.monotonic() + chance.uniform(0.5, 2.0)
+        assert time.monotonic() < give_up, "never at rest"
+    return {"events": written, "kills": killed, "kills_in_work": in_work}
 
 
 def behind(stores: dict[str, FileCellStore], table: DeltaLakeTable) -> int:
