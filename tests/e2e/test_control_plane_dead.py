@@ -5,7 +5,6 @@ one thing that waits for it is a tenant that was frozen, whose requests are held
 """
 
 import itertools
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from cell_control.adapters.registry_backup import export_registry, restore_registry
+from cell_control.adapters.registry_url import open_registry
+from cell_control.codec import write_of
+from cell_control.flows.recover import recovery_of
 from cell_devstack.fault_proxy import Delay, Watcher
 from cell_devstack.http_framing import Message
 from cell_devstack.local_control import ControlSettings
@@ -140,14 +143,14 @@ def test_killed_anywhere_in_a_cut_over_it_ends_what_it_began(world, name, where,
     assert living.problems() == []
 
 
-def test_restored_from_an_older_copy_it_learns_from_the_fences_what_it_forgot(world, name):
-    control, path = world.control, world.control.folder / "registry.db"
+def test_restored_from_an_older_backup_it_learns_from_the_fences_what_it_forgot(world, name):
+    control, folder = world.control, world.control.folder
     names = [f"{name}-{what}" for what in ("stays", "moves", "returns", "made-later")]
     with ExitStack() as stack:
         stays, moves, returns = (
             stack.enter_context(Living(world, tenant, AWS)) for tenant in names[:3]
         )
-        copy = _copied(path)
+        copy = _kept(folder)
         moves.move(f"{name}-1", AZURE)
         returns.move(f"{name}-2", AZURE)
         returns.move(f"{name}-3", AWS)
@@ -156,7 +159,7 @@ def test_restored_from_an_older_copy_it_learns_from_the_fences_what_it_forgot(wo
         records = [living.record for living in livings]
         known = world.router.admin("/snapshot")["rev"]
         control.kill()
-        _put_back(copy, path)
+        _put_back(copy, folder)
         control.restore()
         until(lambda: _newest(world) > known, "it goes on at revs that routers have")
         until(lambda: world.router.admin("/snapshot")["rev"] > known, "no router follows it")
@@ -212,15 +215,18 @@ def _newest(world: World) -> int:
     return int(world.control.ask("GET", "/status")["rev"])
 
 
-def _copied(path: Path) -> Path:
-    """Return a consistent copy of a database that is written to."""
-    copy = path.with_suffix(".copy")
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
+def _kept(folder: Path) -> Path:
+    """Return a backup of a registry that is written to, as `cellctl registry backup` makes it."""
+    copy = folder / "registry.backup"
+    with closing(open_registry(f"sqlite:///{folder / 'registry.db'}")) as registry:
+        export_registry(registry, copy)
     return copy
 
 
-def _put_back(copy: Path, path: Path) -> None:
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    copy.replace(path)
+def _put_back(copy: Path, folder: Path) -> None:
+    """Make a registry anew from a backup, as `cellctl registry restore` does."""
+    for suffix in ("", "-wal", "-shm"):
+        (folder / f"registry.db{suffix}").unlink(missing_ok=True)
+    first = recovery_of(time.time_ns() // 1_000_000, by="test", reason="restored")
+    with closing(open_registry(f"sqlite:///{folder / 'registry.db'}")) as registry:
+        restore_registry(registry, copy, write_of(first, 0))

@@ -54,6 +54,17 @@ def world(started: World) -> Iterator[World]:
         cell.client.close()
 
 
+@pytest.fixture
+def breakable(world: World) -> Iterator[World]:
+    """Yield the module's world to a test that takes cells away."""
+    yield world
+    for cell in world.cells.values():
+        cell.link.clear()
+        cell.restore()
+        # It may have been probed meanwhile, and would get no tenants.
+        world.control.prove(cell.id)
+
+
 @pytest.fixture(params=[AWS, AZURE])
 def home(request: pytest.FixtureRequest) -> str:
     return request.param
@@ -112,10 +123,10 @@ def test_a_tenant_without_standby_is_copied_as_it_writes_and_its_old_home_is_fre
     assert living.problems() == []
 
 
-def test_what_was_acknowledged_is_at_the_standby_if_the_home_is_lost_at_once(world, name, home):
-    here, there = world.cells[home], world.cells[_OTHER[home]]
+def test_what_was_acknowledged_is_at_the_standby_if_the_home_is_lost_at_once(breakable, name, home):
+    here, there = breakable.cells[home], breakable.cells[_OTHER[home]]
     acknowledged, said, held = [], set(), []
-    with Living(world, name, home, ack="refuse", threads=0) as living:
+    with Living(breakable, name, home, ack="refuse", threads=0) as living:
         for number in range(LOSSES):
             for command_id in (f"w{number}-{n}" for n in range(5)):
                 said.add(living.settled(command_id).headers["x-cell-ack"])
@@ -145,9 +156,11 @@ def test_a_tenant_that_moves_is_at_both_cells_with_every_acknowledged_write(worl
     assert living.problems(*acknowledged) == []
 
 
-def test_without_its_standby_a_write_is_refused_or_said_to_be_local_and_none_is_lost(world, name):
-    standby = world.cells[AZURE]
-    with Living(world, name, AWS, ack="refuse", threads=0) as living:
+def test_without_its_standby_a_write_is_refused_or_said_to_be_local_and_none_is_lost(
+    breakable, name
+):
+    standby = breakable.cells[AZURE]
+    with Living(breakable, name, AWS, ack="refuse", threads=0) as living:
         living.settled("before")
         standby.host.kill()
         refused = living.pay("refused")
@@ -171,15 +184,15 @@ def test_without_its_standby_a_write_is_refused_or_said_to_be_local_and_none_is_
 
 
 def test_a_cut_over_whose_destination_is_cut_off_is_rolled_back_and_succeeds_later(
-    world, name, home
+    breakable, name, home
 ):
-    source, dest = world.cells[home], world.cells[_OTHER[home]]
-    with Living(world, name, home, threads=2) as living:
+    source, dest = breakable.cells[home], breakable.cells[_OTHER[home]]
+    with Living(breakable, name, home, threads=2) as living:
         epoch = living.record["epoch"]
         frozen = _AtFreeze(name, lambda: dest.link.set(Refuse()))
         source.link.watch(frozen)
         living.await_commands(10)
-        world.control.move(f"{name}-move", [name], dest.id)
+        breakable.control.move(f"{name}-move", [name], dest.id)
         assert frozen.seen.wait(60)
         until(lambda: living.record["epoch"] > epoch, "it is not rolled back")
         back = living.record

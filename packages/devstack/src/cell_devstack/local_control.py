@@ -189,8 +189,20 @@ class LocalControl:
             "capacity": {"tenants": tenants},
         }
         self.ask("PUT", f"/cells/{cell.id}", body)
-        self.ask("POST", f"/cells/{cell.id}/probe", {})
+        self.prove(cell.id)
         self.ask("POST", f"/cells/{cell.id}/lifecycle", {"to": "active"})
+
+    def prove(self, cell: str) -> None:
+        """Probe a cell until it is found to be sound; one that was down gets no tenants before.
+
+        Raises:
+            TimeoutError: It is not.
+        """
+
+        def is_sound() -> bool:
+            return not self.ask("POST", f"/cells/{cell}/probe", {})["probe"]["problems"]
+
+        self.until(is_sound, f"{cell} is not sound")
 
     def tenant(self, tenant: str) -> dict[str, Any]:
         """Return a tenant's record."""
