@@ -30,7 +30,8 @@ def _ms(moment: datetime | None) -> int | None:
 def rows_in(table: LakeTable) -> Sequence[Row]:
     """Return the rows of a Delta table, read by delta-rs."""
     assert isinstance(table, DeltaLakeTable)
-    found = DeltaTable(table.url).scan().read_all()
+    options = dict(table.options) if table.options else None
+    found = DeltaTable(table.url, storage_options=options).scan().read_all()
     columns = {name: found[name].to_pylist() for name in found.schema.names}
     times = {"time": "time_ms", "ingest_time": "ingest_time_ms"}
     return [

@@ -23,6 +23,10 @@ NEWER: Final = "newer"
 """Why a stripe is stuck: its cell writes entries that this relay does not know yet."""
 
 
+END: Final = Cursor(epoch=2**63, seq=2**63)
+"""Behind every entry."""
+
+
 class JournalCut(Conflict):
     """The journal does not go on where the cursor stands; find the place again."""
 
@@ -58,10 +62,11 @@ class Reading:
     """The entries of one stripe from `start` on, as far as they were taken.
 
     Attributes:
-        until: The last seq that is wanted.
+        until: The last entry that is wanted. What replaced one that was cut off has a larger epoch.
         known: The epochs of dead entries, by seq, as an intent has them.
         end: The last entry taken.
         is_full: Whether more follows that was not taken.
+        is_moved: Whether `start` is not where the cursor stands, because the journal was cut back.
         stuck: Why nothing more can be taken, or empty.
     """
 
@@ -70,13 +75,14 @@ class Reading:
     origin: Origin
     now_ms: int
     room: Room
-    until: int = 2**63
+    until: Cursor = END
     known: Mapping[int, int] = field(default_factory=dict)
     end: Cursor = field(init=False)
     rows: list[Row] = field(default_factory=list)
     dead: list[Dead] = field(default_factory=list)
     entries: int = 0
     is_full: bool = False
+    is_moved: bool = False
     stuck: str = ""
 
     def __post_init__(self) -> None:
@@ -89,7 +95,7 @@ class Reading:
             JournalCut: The first of all does not follow `start`. Later on reading only stops.
         """
         for place, document in enumerate(documents):
-            if self.is_full or _seq(document) > self.until:
+            if self.is_full or _seq(document) > self.until.seq:
                 return
             if not self._follows(document):
                 if not self.entries:
@@ -121,6 +127,9 @@ class Reading:
             # Its chain is not known: the text may not be the one that was written.
             epoch = self._epoch_of_dead(document, later)
             end = Cursor(epoch=epoch, seq=_seq(document), chain="")
+        if end.epoch > self.until.epoch:
+            self.is_full = True
+            return
         rows, dead = self._rows(entry, end)
         if not self.room.takes(len(rows), len(document.body), len(dead)):
             self.is_full = True

@@ -18,7 +18,7 @@ from cell_lake.flows.steps import Flow, ReadPage
 def read_new(reading: Reading, limits: Limits) -> Flow[Reading | None]:
     """Fill `reading` with what is behind its start, or return one that begins where that is now.
 
-    Returns None if nothing is new.
+    Returns None if there is no journal now.
 
     Raises:
         JournalCut: It was cut back meanwhile; do it again.
@@ -32,7 +32,7 @@ def read_new(reading: Reading, limits: Limits) -> Flow[Reading | None]:
         start = yield from realign(reading.stripe, cursor)
         if start is None:
             return None
-        reading = replace(reading, start=start)
+        reading = replace(reading, start=start, is_moved=True)
         page = yield from _page(reading.stripe, start.seq, size)
         reading.take(page.documents)
     while page.after is not None and not reading.is_full:
@@ -52,7 +52,7 @@ def read_again(part: Range, origin: Origin, now_ms: int, page_entries: int) -> F
         origin=origin,
         now_ms=now_ms,
         room=Room(2**63, 2**63, 2**63),
-        until=part.end.seq,
+        until=part.end,
         known={dead.seq: dead.epoch for dead in part.dead},
     )
     page = yield from _page(part.stripe, part.start.seq, page_entries)

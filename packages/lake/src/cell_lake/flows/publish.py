@@ -61,14 +61,14 @@ def publish(flush: Flush, stripes: Sequence[Stripe]) -> Flow[Published]:
     now, later = tuple(stripes[:RANGES_MAX]), tuple(stripes[RANGES_MAX:])
     found: Snapshot = yield Read(flush.partition, tuple(cursor_key(stripe) for stripe in now))
     taken, unread = yield from _read_all(flush, now, found)
-    ranges = tuple(reading.range() for reading in taken if reading.entries)
+    ranges = tuple(r.range() for r in taken if r.entries or r.is_moved)
     rows = [row for reading in taken for row in reading.rows]
     if rows:
         handle = yield from opened(flush, held, last)
         wanted = Intent(n=last.n + 1, is_open=True, ranges=ranges)
         yield from carry_out(flush, held, handle, wanted, rows)
     elif ranges:
-        # Only other cells' entries: the cursors pass them, and nothing is appended.
+        # Only other cells' entries, or none: the cursors move, and nothing is appended.
         passed = Intent(n=last.n, is_open=False, ranges=ranges)
         yield Commit(closed(flush.shard, held, passed, found.documents))
     return Published(

@@ -5,6 +5,8 @@ off. So the entries behind the cursor, in the order of (epoch, seq), are the end
 and where they begin is found by halving.
 """
 
+from dataclasses import replace
+
 from cell_core.domain.documents import LOG, Document, Page, Snapshot, log_key
 from cell_lake.domain.limits import PROBES_MAX
 from cell_lake.domain.reading import JournalCut, before, is_ahead
@@ -14,7 +16,10 @@ from cell_lake.flows.steps import Flow, Read, ReadPage
 
 
 def realign(stripe: Stripe, cursor: Cursor) -> Flow[Cursor | None]:
-    """Return the place from which to read on, or None if all that is there was dealt with.
+    """Return the place from which to read on: the journal's end if all of it was dealt with.
+
+    Returns None if there is no journal now. What is older than the oldest entry here is passed by:
+    it was written elsewhere, or published before it was dropped.
 
     Raises:
         JournalCut: It was cut again meanwhile.
@@ -35,7 +40,9 @@ def realign(stripe: Stripe, cursor: Cursor) -> Flow[Cursor | None]:
             found, high = document, middle
         else:
             low = middle + 1
-    return None if found is None else before(cursor, found)
+    if found is None:
+        return replace(cursor, seq=newest.fence.seq, chain=newest.fence.chain)
+    return before(cursor, found)
 
 
 def _entry(stripe: Stripe, seq: int) -> Flow[Document]:
