@@ -210,3 +210,32 @@ def test_a_drop_cut_off_at_any_write_is_finished_by_the_next_call(world: World, 
         with pytest.raises(NotFound):
             world.witness.controller.fence(TENANT, number)
     assert world.witness.controller.tenants(after=None, limit=10).documents == ()
+
+
+@pytest.mark.parametrize("made", range(4))
+def test_what_a_provision_left_that_was_cut_off_is_dropped(world: World, made: int) -> None:
+    world.store.commits = [done] * (1 + made) + [unavailable]
+    with pytest.raises(Unavailable):
+        world.provision(role=Role.STANDBY)
+
+    world.drop()
+
+    for number in range(4):
+        with pytest.raises(NotFound):
+            world.witness.controller.fence(TENANT, number)
+    assert world.witness.controller.tenants(after=None, limit=10).documents == ()
+    with pytest.raises(NotFound):
+        world.drop()
+
+
+def test_what_was_removed_while_it_was_provisioned_is_listed_all_the_same(world: World) -> None:
+    world.store.commits = [
+        done,
+        done,
+        after(lambda: world.witness.remover.drop(TENANT, MOVED_EPOCH, DEADLINE_MS)),
+    ]
+
+    world.provision(role=Role.STANDBY)
+
+    assert len(world.witness.controller.tenants(after=None, limit=10).documents) == 1
+    assert world.witness.controller.fence(TENANT, 0).role is Role.STANDBY

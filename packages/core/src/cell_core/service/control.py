@@ -63,6 +63,11 @@ class Controller:
         start = None if after is None else tenant_key(after)
         return self._store.page(DIRECTORY, TENANT, after=start, limit=limit)
 
+    def is_listed(self, tenant: str) -> bool:
+        """Say whether the directory has a line of the tenant."""
+        key = tenant_key(tenant)
+        return key in self._store.read(DIRECTORY, (key,)).documents
+
     def fences(self, tenant: str) -> list[Fence]:
         """Return the fence of each stripe.
 
@@ -96,6 +101,9 @@ class Controller:
             self._create(partition_of(tenant, stripe), fences[stripe], deadline_ms)
             for stripe in reversed(range(len(fences)))
         ]
+        # Who removed what an earlier call had left took the line with it.
+        if not self.is_listed(tenant):
+            self._list(tenant)
         return found[::-1]
 
     def activate(
@@ -188,7 +196,7 @@ class Controller:
         try:
             self._store.commit(Batch(partition=DIRECTORY, fence=None, writes=(Put(line),)))
         except (LostRace, OutcomeUnknown):
-            if tenant_key(tenant) not in self._store.read(DIRECTORY, (line.key,)).documents:
+            if not self.is_listed(tenant):
                 raise OutcomeUnknown("provision") from None
 
     def _check_owner(self, fence: Fence) -> None:

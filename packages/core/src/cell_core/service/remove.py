@@ -25,7 +25,7 @@ from cell_core.domain.documents import (
 )
 from cell_core.domain.errors import Diverged, LostRace, NotFound
 from cell_core.domain.fence import GENESIS, Fence, Guard, Role
-from cell_core.domain.ids import partition_of
+from cell_core.domain.ids import STRIPES_MAX, partition_of
 from cell_core.domain.journal import Entry, read_entry
 from cell_core.domain.limits import COMMIT_BYTES_MAX, ENTITY_BYTES_MAX, PAGE_MAX
 from cell_core.domain.transitions import Sets, begin_drop, refuse
@@ -85,7 +85,8 @@ class Remover:
             Fenced: The tenant is active or frozen here, or a stripe is at a later epoch.
         """
         # Stripe 0 goes last: it tells how many there are when the call is made again.
-        for stripe, fence in reversed(self._close(tenant, epoch, deadline_ms)):
+        closed = self._close(tenant, epoch, deadline_ms)
+        for stripe, fence in reversed(closed):
             if stripe == 0:
                 self._unlist(tenant)
             for _ in range(STEPS_MAX):
@@ -93,6 +94,8 @@ class Remover:
                     break
             else:
                 return True
+        if not closed or closed[0][0] != 0:
+            self._unlist(tenant)
         return False
 
     def _close(self, tenant: str, epoch: int, deadline_ms: int) -> list[tuple[int, Fence]]:
@@ -101,9 +104,18 @@ class Remover:
         def decide(fence: Fence, _stripe: int) -> Sets | None:
             return begin_drop(fence, epoch=epoch)
 
-        first = self._controller.change_one(tenant, 0, decide, deadline_ms)
-        closed = [(0, first)]
-        for stripe in range(1, first.stripes):
+        closed: list[tuple[int, Fence]] = []
+        try:
+            first = self._controller.change_one(tenant, 0, decide, deadline_ms)
+        except NotFound:
+            if not self._controller.is_listed(tenant):
+                raise
+            # Provisioning was cut off before it came to stripe 0: any of the others may be there.
+            count = STRIPES_MAX
+        else:
+            closed.append((0, first))
+            count = first.stripes
+        for stripe in range(1, count):
             with suppress(NotFound):  # An earlier call removed it.
                 fence = self._controller.change_one(tenant, stripe, decide, deadline_ms)
                 closed.append((stripe, fence))
