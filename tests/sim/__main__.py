@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from tests.sim.scenario import Result
-from tests.sim.sweep import FATES, Run, pairs, single
+from tests.sim.sweep import FATES, Planned, Run, drawn_pairs, planned, single
 from tests.sim.world import run_seed
 
 
@@ -41,9 +41,11 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         action="store_true",
         help="one fault at each I/O of a move, of every kind, instead of drawn worlds",
     )
-    parser.add_argument("--pairs", action="store_true", help="two such faults in one move; long")
-    parser.add_argument("--fate", choices=FATES, help="only this kind of fault")
-    parser.add_argument("--step", type=int, help="only at this step")
+    parser.add_argument("--fate", choices=FATES, help="of those, only this kind")
+    parser.add_argument(
+        "--pairs", type=int, metavar="COUNT", help="two such faults a move, so many draws of them"
+    )
+    parser.add_argument("--at", help="exactly these faults of a move: `7:zombie,19:crash`")
     parser.add_argument("--json", action="store_true", help="print figures as JSON")
     parser.add_argument("--trace", action="store_true", help="print what happened")
     return parser.parse_args(argv)
@@ -51,19 +53,24 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def _runs(asked: argparse.Namespace) -> Iterator[tuple[str, Run]]:
     seeds = list(_seeds(asked.seeds))
-    if not (asked.crash_every_step or asked.pairs):
+    if not (asked.crash_every_step or asked.pairs or asked.at):
         for seed in seeds:
             yield (
                 f"make sim SEEDS={seed}",
                 lambda seed=seed: run_seed(seed, keeps_trace=asked.trace),
             )
         return
-    for seed in seeds[:1] if asked.seeds == "1:200" else seeds:
-        faults = pairs(seed) if asked.pairs else single(seed)
-        for plan in faults:
-            if asked.fate not in (None, *plan.fates) or asked.step not in (None, *plan.steps):
-                continue
+    for seed in seeds:
+        for plan in _plans(asked, seed):
             yield plan.command, lambda plan=plan: plan.run(keeps_trace=asked.trace)
+
+
+def _plans(asked: argparse.Namespace, seed: int) -> Iterable[Planned]:
+    if asked.at:
+        return [planned(seed, asked.at)]
+    if asked.pairs:
+        return drawn_pairs(seed, asked.pairs)
+    return [plan for plan in single(seed) if asked.fate in (None, *plan.fates)]
 
 
 def _seeds(text: str) -> Iterable[int]:

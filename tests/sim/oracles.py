@@ -129,7 +129,9 @@ class Oracles:
 
     def settled(self) -> list[str]:
         """Return what is not at rest yet."""
-        return [text for tenant in self._registry.tenants() for text in self._unsettled(tenant)]
+        tenants = self._registry.tenants()
+        unsettled = [text for tenant in tenants for text in self._unsettled(tenant)]
+        return unsettled or [text for tenant in tenants for text in self._remains(tenant)]
 
     def _unsettled(self, tenant: Tenant) -> Iterator[str]:
         if tenant.state is not State.ACTIVE or tenant.move or not tenant.settled or tenant.alarm:
@@ -160,7 +162,6 @@ class Oracles:
             for stripe in range(tenant.stripes):
                 self._stripe(tenant, stripe)
             self._lineage(tenant)
-            self._remains(tenant)
         self._usages(tenants)
 
     def _stripe(self, tenant: Tenant, stripe: int) -> None:
@@ -217,7 +218,8 @@ class Oracles:
                 if later and entry.seq > min(later):
                     self.find(f"{tenant.id}/{stripe}: entry {entry.seq} is beyond its epoch's end")
 
-    def _remains(self, tenant: Tenant) -> None:
+    def _remains(self, tenant: Tenant) -> Iterator[str]:
+        """What no record names goes, once somebody has looked through the cell's directory."""
         named = {tenant.home, *self._followers(tenant)}
         for cell in self._cells.values():
             held = [
@@ -226,7 +228,7 @@ class Oracles:
                 or cell.fence(tenant.id, n) is not None
             ]  # fmt: skip
             if cell.id not in named and held:
-                self.find(f"{tenant.id}: remains in {cell.id}, stripes {held}")
+                yield f"{tenant.id}: remains in {cell.id}, stripes {held}"
 
     def _usages(self, tenants: Sequence[Tenant]) -> None:
         wanted = recount(tenants)

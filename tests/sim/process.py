@@ -4,6 +4,7 @@ Refuses to remember anything over a crash: what it does next, it finds out from 
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from cell_control.codec import read
@@ -12,11 +13,13 @@ from cell_control.domain.following import SWEPT_MAX, Following, Refill, Visit
 from cell_control.domain.following import Wait as Rest
 from cell_control.domain.pace import Limits
 from cell_control.domain.records import OperationStatus, Tag, Tenant
+from cell_control.flows.calling import NotDone
 from cell_control.flows.campaign import Stepped, campaign_step
 from cell_control.flows.effects import Flow, Get, ListRecords
 from cell_control.flows.follow import follow, followers_of
 from cell_control.flows.mover import Mover
 from cell_control.flows.recover import begin_recovery, is_recovering, recover_step
+from cell_control.flows.tidy import tidy_step
 from cell_control.ports import Key, Write
 from tests.sim.shell import FlowShell, Steps
 
@@ -24,6 +27,7 @@ CONTRACT: Final = "1"
 SWEEP_MS: Final = 5000
 LOOK_MS: Final = 2000
 AGAIN_MS: Final = 1000
+TIDY_MS: Final = 4000
 VISITS_MAX: Final = 4
 
 
@@ -64,6 +68,8 @@ class ControlProcess(FlowShell):
         self.after(1, self._look)
         self.after(2, self._sweep)
         self.after(3, self._follow)
+        for number, cell in enumerate(self._cells):
+            self.after(TIDY_MS * (number + 1) / len(self._cells), partial(self._tidy, cell))
 
     def ring(self, tenants: Iterable[str]) -> None:
         """A doorbell."""
@@ -241,6 +247,25 @@ class ControlProcess(FlowShell):
             self.after(visit.busy_ms, lambda: self.ring((tenant,)))
         elif visit.lag and visit.applied:
             self.ring((tenant,))
+
+    def _tidy(self, cell: str) -> None:
+        def over(_: Any) -> None:
+            self.after(TIDY_MS, lambda: self._tidy(cell))
+
+        self.run(self._tidying(cell), over, over)
+
+    def _tidying(self, cell: str) -> Flow[None]:
+        after = ""
+        while True:
+            try:
+                tidied = yield from tidy_step(cell, after, self.now_ms())
+            except NotDone:
+                return  # The next time will do.
+            for tenant in tidied.named:
+                self._kernel.say(self.name, tenant, "is a stray in", cell)
+            after = tidied.after
+            if not after:
+                return
 
     def _part(self) -> str:
         self._parts += 1

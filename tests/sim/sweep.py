@@ -1,9 +1,10 @@
-"""One planned fault at each I/O of a move, with clients at work: all of them, or all pairs.
+"""One planned fault at each I/O of a move, with clients at work; or two, drawn from all pairs.
 
 The step is counted over all control processes; the world around it is the same each time until the
 fault, so a plan names it exactly.
 """
 
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -35,12 +36,8 @@ class Planned:
     @property
     def command(self) -> str:
         """Return what replays it."""
-        flags = " ".join(
-            f"--step {step} --fate {fate}"
-            for step, fate in zip(self.steps[:1], self.fates[:1], strict=True)
-        )
-        pairs = "--pairs" if len(self.steps) > 1 else "--crash-every-step"
-        return f"python -m tests.sim {pairs} --seeds {self.seed} {flags}"
+        at = ",".join(f"{s}:{fate}" for s, fate in zip(self.steps, self.fates, strict=True))
+        return f"python -m tests.sim --seeds {self.seed} --at {at}"
 
     def run(self, *, keeps_trace: bool = False) -> Result:
         """Run it."""
@@ -70,6 +67,12 @@ def count_of(seed: int) -> list[str]:
     return World(seed, scenario_of(seed)).run().steps
 
 
+def planned(seed: int, at: str) -> Planned:
+    """Return the run that `Planned.command` names with `--at`, as `7:zombie,19:crash`."""
+    pairs = [one.split(":") for one in at.split(",")]
+    return Planned(seed, tuple(int(step) for step, _ in pairs), tuple(fate for _, fate in pairs))
+
+
 def single(seed: int) -> Iterator[Planned]:
     """Yield a run for each step and each fate."""
     for step in range(len(count_of(seed))):
@@ -77,11 +80,10 @@ def single(seed: int) -> Iterator[Planned]:
             yield Planned(seed, (step,), (fate,))
 
 
-def pairs(seed: int, fates: tuple[str, ...] = ("crash", "zombie")) -> Iterator[Planned]:
-    """Yield a run for each pair of steps."""
-    count = len(count_of(seed))
-    for first in range(count):
-        for second in range(first + 1, count):
-            for one in fates:
-                for other in fates:
-                    yield Planned(seed, (first, second), (one, other))
+def drawn_pairs(seed: int, count: int) -> Iterator[Planned]:
+    """Yield so many runs with two faults, drawn from all pairs of steps and of fates."""
+    chance = random.Random(f"pairs {seed}")
+    steps = range(len(count_of(seed)))
+    for _ in range(count):
+        first, second = sorted(chance.sample(steps, 2))
+        yield Planned(seed, (first, second), (chance.choice(FATES), chance.choice(FATES)))

@@ -9,7 +9,7 @@ from tests.sim.kernel import Endless, Kernel
 from tests.sim.mutants import MUTANTS, found
 from tests.sim.planting import Edit, planted
 from tests.sim.scenario import Result, drawn
-from tests.sim.sweep import FATES, Planned, count_of, pairs, single
+from tests.sim.sweep import FATES, Planned, count_of, drawn_pairs, planned, single
 from tests.sim.world import run_seed
 
 FEW = (13, 5)
@@ -70,11 +70,10 @@ def test_a_fault_whose_text_is_gone_is_refused():
 
 
 def test_a_planned_fault_names_the_command_that_replays_it():
-    plan = Planned(1, (7,), ("zombie",))
+    plan = Planned(1, (7, 19), ("zombie", "crash"))
 
-    assert plan.command == (
-        "python -m tests.sim --crash-every-step --seeds 1 --step 7 --fate zombie"
-    )
+    assert plan.command == "python -m tests.sim --seeds 1 --at 7:zombie,19:crash"
+    assert planned(1, "7:zombie,19:crash") == plan
 
 
 @pytest.mark.parametrize("fate", FATES)
@@ -107,9 +106,8 @@ def test_a_move_survives_a_fault_at_every_step(seed: int, fate: str):
 
 @pytest.mark.slow
 def test_a_move_survives_two_faults():
-    results = [plan.run() for plan in list(pairs(0))[::97]]
+    results = [plan.run() for plan in drawn_pairs(0, 60)]
 
-    assert len(results) > 50
     assert not [_text(result) for result in results if not result.ok]
 
 
