@@ -14,6 +14,11 @@ from tests.terraform.tree import Fault
 AZURE = "modules/cell_azure"
 EDGE = "modules/edge_cloudflare"
 SECURITY, CELL, REFUSALS = "security", "cell", "refusals"
+METADATA = '"Microsoft.DocumentDB/databaseAccounts/readMetadata"'
+ITEMS = '"Microsoft.DocumentDB/databaseAccounts/sqlDatabases/*"'
+ANY_PORT = """
+    source_port_range          = "*"
+    destination_address_prefix = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,18 +69,18 @@ FAULTS = {
         old='consistency_level = "Strong"',
         new='consistency_level = "Session"',
         tests=CELL,
-        caught_by="With less than Strong, an instance may not see the fence that another one wrote.",
+        caught_by="With less than Strong, an instance may not see the fence",
     ),
     "a role on the whole account": Planted(
         file="main.identity.tf",
         old='"${azurerm_cosmosdb_account.state.id}/dbs/${azurerm_cosmosdb_sql_database.cell.name}"',
         new="azurerm_cosmosdb_account.state.id",
-        caught_by="The role on data is scoped to more than the database, or is not Data Contributor.",
+        caught_by="The role on data is scoped to more than the database",
     ),
     "a metadata role with data": Planted(
         file="main.identity.tf",
-        old='["Microsoft.DocumentDB/databaseAccounts/readMetadata"]',
-        new='["Microsoft.DocumentDB/databaseAccounts/readMetadata", "Microsoft.DocumentDB/databaseAccounts/sqlDatabases/*"]',
+        old=f"[{METADATA}]",
+        new=f"[{METADATA}, {ITEMS}]",
         caught_by="The role on the account may do more than read its metadata.",
     ),
     "a wildcard action": Planted(
@@ -153,20 +158,20 @@ FAULTS = {
     "a connection string": Planted(
         file="locals.tf",
         old="AzureWebJobsStorage__credential           =",
-        new='AzureWebJobsStorage                       = "UseDevelopmentStorage=true"\n      AzureWebJobsStorage__credential           =',
+        new='AzureWebJobsStorage = ""\n      AzureWebJobsStorage__credential           =',
         caught_by="The Functions host opens its storage with a connection string.",
     ),
     "a key of the database in the environment": Planted(
         file="locals.tf",
         old="  state_settings = {\n",
-        new="  state_settings = {\n    CELL_COSMOS_KEY       = azurerm_cosmosdb_account.state.primary_key\n",
+        new='  state_settings = {\n    CELL_COSMOS_KEY = "key"\n',
         tests=CELL,
-        caught_by="A key stands in the worker's environment.",
+        caught_by="The worker's environment is not the contract's settings and this cloud's",
     ),
     "the internet let into the network": Planted(
         file="main.firewall.tf",
-        old='source_address_prefix      = "VirtualNetwork"\n    source_port_range          = "*"\n    destination_address_prefix = "VirtualNetwork"',
-        new='source_address_prefix      = "Internet"\n    source_port_range          = "*"\n    destination_address_prefix = "VirtualNetwork"',
+        old=f'"VirtualNetwork"{ANY_PORT}"VirtualNetwork"',
+        new=f'"Internet"{ANY_PORT}"VirtualNetwork"',
         caught_by="A network lets the internet in.",
     ),
     "the network open to the internet": Planted(
