@@ -4,7 +4,6 @@
 resource "aws_s3_bucket" "cell" {
   # checkov:skip=CKV_AWS_18:Whoever asks for access logs needs a trail of data events, which is the account's, not a cell's.
   # checkov:skip=CKV_AWS_144:The lake can be written again from the state, which is backed up; a second region would hold tenants' data outside this one.
-  # checkov:skip=CKV2_AWS_62:Readers poll the table's log; nothing waits for an object's event.
   bucket        = "${var.cell_id}-cell-${local.account}"
   force_destroy = !var.protect
   tags          = local.contract_tags
@@ -67,6 +66,12 @@ resource "aws_s3_bucket_lifecycle_configuration" "cell" {
   }
 
   depends_on = [aws_s3_bucket_versioning.cell]
+}
+
+# Whoever has to know of a new object, or of a deleted one, can ask EventBridge.
+resource "aws_s3_bucket_notification" "cell" {
+  bucket      = aws_s3_bucket.cell.id
+  eventbridge = true
 }
 
 resource "aws_s3_bucket_policy" "cell" {

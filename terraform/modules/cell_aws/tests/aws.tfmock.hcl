@@ -81,3 +81,7 @@ mock_resource "aws_apigatewayv2_api" {
     execution_arn = "arn:aws:execute-api:eu-central-1:111122223333:abcdefghij"
   }
 }
+
+mock_resource "aws_iam_openid_connect_provider" {
+  defaults = { arn = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com" }
+}
