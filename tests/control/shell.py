@@ -129,43 +129,36 @@ class Drive:
                 self._go_on(answers)
 
     def _perform(self, effect: Effect, fault: Fault | None) -> tuple[Any, Exception | None]:
-        registry = self._bench.registry
-        if fault == "late":
-            if isinstance(effect, Ask | Commit):
-                self.late.append(effect)
-            fault = "failed"
+        if fault == "late" and isinstance(effect, Ask | Commit):
+            self.late.append(effect)
+        if isinstance(effect, Ask):
+            return self._ask(effect, fault), None
+        if fault in ("failed", "late"):
+            doubt = fault == "late" and isinstance(effect, Commit)
+            return None, RegistryUnknown() if doubt else RegistryUnavailable()
         try:
-            match effect:
-                case Ask():
-                    return self._ask(effect, fault), None
-                case Commit() if fault == "failed":
-                    return None, RegistryUnknown()
-                case _ if fault == "failed":
-                    return None, RegistryUnavailable()
-                case Get(keys):
-                    answer: Any = tuple(registry.get(keys))
-                case ListRecords():
-                    answer = tuple(
-                        registry.list(
-                            effect.kind,
-                            tag=effect.tag,
-                            prefix=effect.prefix,
-                            after=effect.after,
-                            limit=effect.limit,
-                        )
-                    )
-                case Commit(writes):
-                    answer = registry.commit(writes)
-                    if fault == "lost":
-                        return None, RegistryUnknown()
-                case _:
-                    raise AssertionError(effect)
+            answer = self._look_up(effect)
         except RegistryError as error:
             return None, error
-        return (None, RegistryUnavailable()) if fault == "lost" else (answer, None)
+        if fault == "lost":
+            return None, RegistryUnknown() if isinstance(effect, Commit) else RegistryUnavailable()
+        return answer, None
+
+    def _look_up(self, effect: Effect) -> Any:
+        registry = self._bench.registry
+        match effect:
+            case Get(keys):
+                return tuple(registry.get(keys))
+            case ListRecords(kind=kind, tag=tag, prefix=prefix, after=after, limit=limit):
+                found = registry.list(kind, tag=tag, prefix=prefix, after=after, limit=limit)
+                return tuple(found)
+            case Commit(writes):
+                return registry.commit(writes)
+            case _:
+                raise AssertionError(effect)
 
     def _ask(self, ask: Ask, fault: Fault | None) -> CellAnswer | NoAnswer:
-        if fault == "failed":
+        if fault in ("failed", "late"):
             return NoAnswer(reason="not sent")
         refusal = self._refuses(ask)
         if refusal is not None:
