@@ -1,6 +1,6 @@
-"""Answers whether the cells could take over from each other now, and whether the counts are right.
+"""Answers whether the cells could take over from each other now.
 
-Reads every tenant, a page at a time. Refuses to change anything: a count that is wrong is shown.
+Reads every tenant, a page at a time. Refuses to change anything.
 """
 
 from collections.abc import Iterator
@@ -10,8 +10,7 @@ from typing import Final
 from cell_control.codec import read
 from cell_control.domain.eligibility import Site
 from cell_control.domain.headroom import Absorption, absorptions, crowds_of
-from cell_control.domain.placement import recount
-from cell_control.domain.records import Tenant, Usage
+from cell_control.domain.records import Tenant
 from cell_control.service.desk import Desk
 from cell_control.service.sites import read_sites
 
@@ -27,14 +26,6 @@ class Headroom:
     cells: tuple[Absorption, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Miscount:
-    """A cell whose usage is not what its tenants come to."""
-
-    kept: Usage
-    counted: Usage
-
-
 class HeadroomReport:
     """What may be asked about room."""
 
@@ -46,13 +37,6 @@ class HeadroomReport:
         sites = read_sites(self._desk.registry).all
         clouds, cells = absorptions(crowds_of(self._tenants()), sites, self._desk.facts())
         return Headroom(sites=sites, clouds=tuple(clouds), cells=tuple(cells))
-
-    def miscounts(self) -> list[Miscount]:
-        """Return the cells whose usage is wrong; what moves meanwhile may be among them."""
-        counted = recount(self._tenants())
-        sites = read_sites(self._desk.registry).all
-        pairs = [(s.usage, counted.get(s.cell.id, Usage(cell=s.cell.id))) for s in sites]
-        return [Miscount(kept=kept, counted=new) for kept, new in pairs if kept != new]
 
     def _tenants(self) -> Iterator[Tenant]:
         after = ""
