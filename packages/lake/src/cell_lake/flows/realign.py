@@ -18,18 +18,21 @@ from cell_lake.flows.steps import Flow, Read, ReadPage
 def realign(stripe: Stripe, cursor: Cursor) -> Flow[Cursor | None]:
     """Return the place from which to read on: the journal's end if all of it was dealt with.
 
-    Returns None if there is no journal now. What is older than the oldest entry here is passed by:
-    it was written elsewhere, or published before it was dropped.
+    Returns None if there is no journal now: it was dropped, or has yet to be copied. What is older
+    than the oldest entry here is passed by: it was written elsewhere, or published before a drop.
 
     Raises:
         JournalCut: It was cut again meanwhile.
     """
     oldest: Page = yield ReadPage(stripe.partition, LOG, None, 1)
     newest: Snapshot = yield Read(stripe.partition)
-    if newest.fence is None or not oldest.documents:
+    fence = newest.fence
+    if fence is None or (fence.seq > 0 and not oldest.documents):
         return None
-    low = int(oldest.documents[0].key.removeprefix(LOG))
-    high = newest.fence.seq + 1
+    high = fence.seq + 1
+    low = int(oldest.documents[0].key.removeprefix(LOG)) if oldest.documents else high
+    if low > high:
+        raise JournalCut(seq=low)
     found: Document | None = None
     for _ in range(PROBES_MAX):
         if low >= high:
@@ -41,7 +44,7 @@ def realign(stripe: Stripe, cursor: Cursor) -> Flow[Cursor | None]:
         else:
             low = middle + 1
     if found is None:
-        return replace(cursor, seq=newest.fence.seq, chain=newest.fence.chain)
+        return replace(cursor, seq=fence.seq, chain=fence.chain)
     return before(cursor, found)
 
 
