@@ -27,7 +27,7 @@ help: ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ── What a user runs ─────────────────────────────────────────────────────────
-.PHONY: demo up test test-slow races schemathesis e2e soak model sim campaign properties deep lint fix build audit
+.PHONY: demo up test test-slow races schemathesis e2e soak model sim campaign properties deep lint fix build audit plan deploy
 .PHONY: bench bench-cell bench-router bench-control bench-moving
 demo: $(INSTALLED) ## Run both clouds here, move a tenant there and back, prove it (KEEP=1: until Ctrl-C)
 	$(BIN)/python -m cell_devstack $$($(BIN)/python -m tools.local_zips) $(if $(KEEP),--keep)
@@ -83,6 +83,12 @@ build: $(INSTALLED) ## Build dist/: both cells' zips, the router, the edge's Wor
 	$(BIN)/python -m tools.bundle --uv $(UV)
 	$(BIN)/python -m tools.worker_bundle
 	$(BIN)/python -m tools.sbom
+
+plan: $(INSTALLED) ## Show what deploying would change (CELL=alpha or "alpha beta")
+	$(BIN)/python -m tools.deploy plan $(CELL) $(FLAGS)
+
+deploy: $(INSTALLED) ## Deploy a cell, watch it, probe it, then the next (CELL="alpha beta" FLAGS=--dry-run)
+	$(BIN)/python -m tools.deploy deploy $(CELL) $(FLAGS)
 
 audit: $(INSTALLED) ## Ask for known vulnerabilities of what is deployed (skips loudly offline)
 	$(BIN)/python -m tools.audit
