@@ -19,18 +19,9 @@ ACCOUNT: Final = "123456789012"
 
 UNKNOWN_HERE: Final = {
     "modules/cell_aws/main.budget_override.tf": """
-# moto has budgets, but no subscribers to their notifications.
+# moto makes budgets, but can say neither who hears of them nor their tags.
 resource "aws_budgets_budget" "cell" {
-  dynamic "notification" {
-    for_each = []
-
-    content {
-      comparison_operator = "GREATER_THAN"
-      threshold           = 100
-      threshold_type      = "PERCENTAGE"
-      notification_type   = "ACTUAL"
-    }
-  }
+  count = 0
 }
 """
 }
