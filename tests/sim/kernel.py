@@ -25,12 +25,15 @@ class Kernel:
         trace: What was said, if it is kept.
     """
 
-    def __init__(self, seed: int, *, keeps_trace: bool = False) -> None:
+    def __init__(
+        self, seed: int, *, keeps_trace: bool = False, events_max: int = EVENTS_MAX
+    ) -> None:
         self.now = 0.0
         self.random = random.Random(seed)
         self.trace: list[str] = []
         self.events = 0
         self._keeps_trace = keeps_trace
+        self._events_max = events_max
         self._order = itertools.count()
         self._due: list[tuple[float, int, Callable[[], None]]] = []
 
@@ -49,8 +52,8 @@ class Kernel:
             at, _, do = heapq.heappop(self._due)
             self.now = max(self.now, at)
             self.events += 1
-            if self.events > EVENTS_MAX:
-                raise Endless(f"{EVENTS_MAX} events")
+            if self.events > self._events_max:
+                raise Endless(f"{self._events_max} events")
             do()
             if until():
                 return True

@@ -7,6 +7,7 @@ fault, so a plan names it exactly.
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, TypeAlias
 
 from cell_control.domain.records import Policy
@@ -62,9 +63,10 @@ def scenario_of(seed: int) -> Scenario:
     )
 
 
-def count_of(seed: int) -> list[str]:
-    """Return the names of the steps of the run without a fault, from the first move on."""
-    return World(seed, scenario_of(seed)).run().steps
+@cache
+def steps_of(seed: int) -> tuple[str, ...]:
+    """Return the names of the steps of the run without a fault."""
+    return tuple(World(seed, scenario_of(seed)).run().steps)
 
 
 def planned(seed: int, at: str) -> Planned:
@@ -75,7 +77,7 @@ def planned(seed: int, at: str) -> Planned:
 
 def single(seed: int) -> Iterator[Planned]:
     """Yield a run for each step and each fate."""
-    for step in range(len(count_of(seed))):
+    for step in range(len(steps_of(seed))):
         for fate in FATES:
             yield Planned(seed, (step,), (fate,))
 
@@ -83,7 +85,7 @@ def single(seed: int) -> Iterator[Planned]:
 def drawn_pairs(seed: int, count: int) -> Iterator[Planned]:
     """Yield so many runs with two faults, drawn from all pairs of steps and of fates."""
     chance = random.Random(f"pairs {seed}")
-    steps = range(len(count_of(seed)))
+    steps = range(len(steps_of(seed)))
     for _ in range(count):
         first, second = sorted(chance.sample(steps, 2))
         yield Planned(seed, (first, second), (chance.choice(FATES), chance.choice(FATES)))
