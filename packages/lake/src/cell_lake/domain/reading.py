@@ -97,27 +97,30 @@ class Reading:
         for place, document in enumerate(documents):
             if self.is_full or _seq(document) > self.until.seq:
                 return
-            if not self._follows(document):
+            entry = _entry(self.stripe, document)
+            if not self._follows(document, entry):
                 if not self.entries:
                     raise JournalCut(seq=_seq(document))
                 self.is_full = True
                 return
-            self._take(document, documents[place + 1 : place + 1 + DEAD_MAX])
+            self._take(document, entry, documents[place + 1 : place + 1 + DEAD_MAX])
 
     def range(self) -> Range:
         """Return what was taken."""
         return Range(stripe=self.stripe, start=self.start, end=self.end, dead=tuple(self.dead))
 
-    def _follows(self, document: Document) -> bool:
+    def _follows(self, document: Document, entry: Entry | str) -> bool:
         seq = _seq(document)
         if self.end == START and seq > 1:
             # What is older was written elsewhere before this cell had the tenant.
             self.start = self.end = Cursor(seq=seq - 1, chain="")
-        prev_chain = _peek(document.body).get("prev_chain", self.end.chain)
+        if isinstance(entry, Entry):
+            prev_chain = entry.prev_chain
+        else:
+            prev_chain = _peek(document.body).get("prev_chain", self.end.chain)
         return seq == self.end.seq + 1 and self.end.chain in ("", prev_chain)
 
-    def _take(self, document: Document, later: Sequence[Document]) -> None:
-        entry = _entry(self.stripe, document)
+    def _take(self, document: Document, entry: Entry | str, later: Sequence[Document]) -> None:
         if entry == NEWER:
             self.is_full, self.stuck = True, NEWER
             return
