@@ -28,7 +28,7 @@ help: ## List the targets
 
 # ── What a user runs ─────────────────────────────────────────────────────────
 .PHONY: demo up test test-slow races schemathesis e2e soak model sim campaign properties deep lint fix build audit plan deploy
-.PHONY: bench bench-cell bench-router bench-control bench-moving
+.PHONY: bench bench-cell bench-router bench-control bench-moving bench-lake
 demo: $(INSTALLED) ## Run both clouds here, move a tenant there and back, prove it (KEEP=1: until Ctrl-C)
 	$(BIN)/python -m cell_devstack $$($(BIN)/python -m tools.local_zips) $(if $(KEEP),--keep)
 
@@ -93,7 +93,7 @@ deploy: $(INSTALLED) ## Deploy a cell, watch it, probe it, then the next (CELL="
 audit: $(INSTALLED) ## Ask for known vulnerabilities of what is deployed (skips loudly offline)
 	$(BIN)/python -m tools.audit
 
-bench: bench-cell bench-router bench-control bench-moving ## Run every benchmark
+bench: bench-cell bench-router bench-control bench-moving bench-lake ## Run every benchmark
 
 bench-cell: $(INSTALLED) ## Measure CPU per command and ratios to the bare SDKs; then the zips
 	$(BIN)/python -m tests.bench.cell
@@ -108,6 +108,9 @@ bench-control: $(INSTALLED) ## Measure the registry and its feed on SQLite and P
 
 bench-moving: $(INSTALLED) ## Measure live moves: how long writes stop, how fast is copied (FLAGS=--quick)
 	$(BIN)/python -m tests.bench.moving $(FLAGS)
+
+bench-lake: $(INSTALLED) ## Measure the lake beside pyiceberg, and queries before and after compaction (FLAGS=--quick)
+	$(BIN)/python -m tests.bench.lake $(FLAGS)
 
 # ── Housekeeping ─────────────────────────────────────────────────────────────
 .PHONY: lock upgrade clean

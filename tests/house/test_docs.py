@@ -5,6 +5,8 @@ from pathlib import Path
 
 from cell_adapters_aws.bootstrap import Settings as AwsSettings
 from cell_adapters_azure.bootstrap import Settings as AzureSettings
+from cell_relay_aws.bootstrap import Settings as AwsRelaySettings
+from cell_relay_azure.bootstrap import Settings as AzureRelaySettings
 from tools import costs
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +30,11 @@ def test_a_warm_command_costs_one_read_and_one_write():
 def test_every_setting_is_documented():
     text = (ROOT / "docs" / "settings.md").read_text()
 
-    names = AwsSettings.model_fields.keys() | AzureSettings.model_fields.keys()
+    names = {
+        name
+        for settings in (AwsSettings, AzureSettings, AwsRelaySettings, AzureRelaySettings)
+        for name in settings.model_fields
+    }
 
     assert {name for name in names if f"`{name}`" not in text} == set()
 

@@ -51,12 +51,14 @@ class LakeFound:
         return self.audit.is_complete and even and clouds == {"aws", "azure"}
 
 
-def ask_lake(lake: LocalLake, tenants: Sequence[str]) -> LakeFound:
+def ask_lake(
+    lake: LocalLake, tenants: Sequence[str], *, patience_s: float = PATIENCE_S
+) -> LakeFound:
     """Wait until all that `tenants` have written is in the lake, then ask it."""
     began = time.monotonic()
     while True:
         found = _asked(lake, tenants, began)
-        if found.audit.is_complete or time.monotonic() - began > PATIENCE_S:
+        if found.audit.is_complete or time.monotonic() - began > patience_s:
             return found
         time.sleep(_POLL_S)
 
