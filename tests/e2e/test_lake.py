@@ -20,7 +20,7 @@ from cell_devstack.world import AWS, AZURE, World, Zips
 from cell_lake.domain.rows import Row, rows_of
 from cell_lake.domain.shards import Origin, Stripe
 from cell_lake.query import connect
-from tests.e2e.living import STORE_S, Living
+from tests.e2e.living import STORE_S, Living, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e-lake")]
 
@@ -146,6 +146,7 @@ def test_a_lake_that_was_away_gets_all_that_was_written_meanwhile(world: World):
 
     with Living(world, tenant, AZURE) as living:
         living.await_commands(10)
+        until(events.exists, "nothing was published")
         events.rename(aside)
         events.write_text("not a table")  # What is there is no folder, so nothing can be made.
         living.await_commands(60)
