@@ -128,6 +128,11 @@ class Records:
             )
         return self._rev
 
+    def skip_to(self, rev: int) -> int:
+        self._check()
+        self._rev = max(self._rev, rev)
+        return self._rev
+
     def changes(self, after: int, *, kinds: Sequence[str], limit: int) -> Changes:
         raise NotImplementedError
 
