@@ -75,3 +75,10 @@ def test_its_settings_have_the_names_that_the_worker_reads():
     with pytest.raises(SettingsRefused) as refused:
         read_settings(settings, json.dumps(KEY), json.dumps({"keys": []}), 0)
     assert refused.value.setting == "GRANT_KEY", "the settings are read, and the key is next"
+
+
+def test_the_settings_in_wrangler_toml_lack_a_key_and_nothing_else():
+    with pytest.raises(SettingsRefused) as refused:
+        read_settings(WRANGLER["vars"]["SETTINGS"], json.dumps(KEY), None, 0)
+
+    assert refused.value.setting == "SETTINGS.registry_keys.keys"

@@ -7,7 +7,7 @@ resource "azurerm_log_analytics_workspace" "cell" {
   sku                 = "PerGB2018"
   retention_in_days   = var.retention.logs_days
   # A flood of logs must not cost more than the cell.
-  daily_quota_gb               = 10
+  daily_quota_gb               = var.azure_logs_gb_daily
   local_authentication_enabled = false
   tags                         = local.contract_tags
 }

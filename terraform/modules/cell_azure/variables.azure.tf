@@ -43,6 +43,18 @@ variable "azure_deployer_cidrs" {
   }
 }
 
+variable "azure_logs_gb_daily" {
+  description = "How much may be logged in a day before the rest is dropped; 100 commands/s log about 12 GB."
+  type        = number
+  default     = 50
+  nullable    = false
+
+  validation {
+    condition     = var.azure_logs_gb_daily >= 1 && var.azure_logs_gb_daily <= 1000
+    error_message = "azure_logs_gb_daily is 1 to 1000."
+  }
+}
+
 variable "azure_standby_egress" {
   description = "Whether workers in the private network may open connections to other cells: what tenants with acknowledgements from a standby need."
   type        = bool

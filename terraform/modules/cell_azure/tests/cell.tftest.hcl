@@ -151,3 +151,19 @@ run "publishes_what_the_provider_cannot" {
     error_message = "Nobody publishes the zips."
   }
 }
+
+run "stands_without_a_network_where_one_is_not_wanted" {
+  variables {
+    private_network = false
+  }
+
+  assert {
+    condition     = length(azurerm_virtual_network.cell) == 0 && azurerm_function_app_flex_consumption.app["worker"].virtual_network_subnet_id == null && azurerm_cosmosdb_account.state.public_network_access_enabled
+    error_message = "A cell without a network cannot reach its state."
+  }
+
+  assert {
+    condition     = !azurerm_cosmosdb_account.state.local_authentication_enabled && alltrue([for account in azurerm_storage_account.account : !account.shared_access_key_enabled])
+    error_message = "Without a network, keys open a part."
+  }
+}

@@ -115,3 +115,23 @@ run "refuses_a_private_half_of_a_key" {
   expect_failures = [var.auth]
 }
 
+run "refuses_a_quota_of_logs_that_azure_does_not_have" {
+  command = plan
+
+  variables {
+    azure_logs_gb_daily = 0
+  }
+
+  expect_failures = [var.azure_logs_gb_daily]
+}
+
+run "refuses_a_way_to_standbys_without_a_network" {
+  command = plan
+
+  variables {
+    private_network      = false
+    azure_standby_egress = true
+  }
+
+  expect_failures = [var.azure_standby_egress]
+}
