@@ -17,10 +17,12 @@ from cell_core.domain.journal import read_entry
 from cell_devstack.demo_lake import LakeFound, ask_lake
 from cell_devstack.local_control import ControlSettings
 from cell_devstack.world import AWS, AZURE, World, Zips
+from cell_lake.cli.main import main
 from cell_lake.domain.rows import Row, rows_of
 from cell_lake.domain.shards import Origin, Stripe
 from cell_lake.query import connect
 from tests.e2e.living import STORE_S, Living, until
+from tests.lake.test_commands import Lent
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e-lake")]
 
@@ -177,4 +179,32 @@ def test_a_cell_that_was_away_with_its_relay_publishes_the_rest_when_it_is_back(
 
     assert not behind.audit.is_complete
     assert_complete(found)
+    same(canonical(world, tenant), logged(world, tenant, 1))
+
+
+def test_rows_that_were_erased_by_mistake_are_written_again_from_the_home(
+    world: World, tmp_path: Path
+):
+    tenant = tenant_name()
+    with Living(world, tenant, AZURE) as living:
+        living.await_commands(20)
+    before = asked(world)
+    settings = tmp_path / "relay.env"
+    relay = world.lake.relays[AZURE].settings
+    settings.write_text("".join(f"{name}={text}\n" for name, text in relay.items()))
+    around = Lent(ask=world.lake.ask, kept={"lake": world.lake.url})
+
+    codes = [main(words, around) for words in (
+        ["erase", tenant, "--yes"],
+        ["audit", tenant],
+        ["backfill", tenant, "--cloud", "azure", "--settings", str(settings)],
+        ["backfill", tenant, "--cloud", "azure", "--settings", str(settings)],
+        ["audit", tenant],
+    )]  # fmt: skip
+
+    said = around.out.getvalue()
+    assert_complete(before)
+    assert codes == [0, 6, 0, 0, 0], said
+    assert f"missing: {tenant}/00 1 to " in said
+    assert ", 0 rows were missing." in said
     same(canonical(world, tenant), logged(world, tenant, 1))
