@@ -19,6 +19,7 @@ from cell_control.flows.effects import (
     ListRecords,
     NoAnswer,
     Pause,
+    SkipTo,
     Together,
 )
 from cell_control.ports import RegistryError, RegistryUnavailable, RegistryUnknown
@@ -141,7 +142,8 @@ class Drive:
         except RegistryError as error:
             return None, error
         if fault == "lost":
-            return None, RegistryUnknown() if isinstance(effect, Commit) else RegistryUnavailable()
+            doubt = isinstance(effect, Commit | SkipTo)
+            return None, RegistryUnknown() if doubt else RegistryUnavailable()
         return answer, None
 
     def _look_up(self, effect: Effect) -> Any:
@@ -154,6 +156,8 @@ class Drive:
                 return tuple(found)
             case Commit(writes):
                 return registry.commit(writes)
+            case SkipTo(rev):
+                return registry.skip_to(rev)
             case _:
                 raise AssertionError(effect)
 

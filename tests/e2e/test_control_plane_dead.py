@@ -16,6 +16,7 @@ import pytest
 from cell_control.adapters.registry_backup import export_registry, restore_registry
 from cell_control.adapters.registry_url import open_registry
 from cell_control.codec import write_of
+from cell_control.domain.recovery import JUMP
 from cell_control.flows.recover import recovery_of
 from cell_devstack.fault_proxy import Delay, Watcher
 from cell_devstack.http_framing import Message
@@ -178,6 +179,36 @@ def test_restored_from_an_older_backup_it_learns_from_the_fences_what_it_forgot(
     assert control.places() == control.recounted_places()
 
 
+def test_put_back_as_an_older_copy_of_its_file_it_learns_the_same_and_routers_follow(world, name):
+    control, folder = world.control, world.control.folder
+    with Living(world, name, AWS) as moves:
+        control.kill()
+        copy = {path.name: path.read_bytes() for path in folder.glob("registry.db*")}
+        control.restore()
+        moves.move(f"{name}-1", AZURE)
+        record = moves.record
+        until(lambda: _is_told(world), "the router is not told of the move")
+        known = world.router.admin("/snapshot")["rev"]
+        control.kill()
+        for path in folder.glob("registry.db*"):
+            path.unlink()
+        for file, data in copy.items():
+            (folder / file).write_bytes(data)
+        control.restore()
+        until(lambda: _newest(world) > known + JUMP, "it goes on at revs that routers have")
+        until(lambda: world.router.admin("/snapshot")["rev"] > known + JUMP, "no router follows it")
+        control.settle([name], patience_s=PATIENCE_S)
+        recovered = moves.record
+        member = moves.move(f"{name}-2", AWS)
+        until(lambda: _is_told(world), "no router follows it")
+
+    assert (recovered["home"], recovered["epoch"] >= record["epoch"]) == (AZURE, True)
+    assert member["status"] == "done"
+    assert (moves.books.failed, moves.books.retried) == ({}, {})
+    assert moves.problems() == []
+    assert control.places() == control.recounted_places()
+
+
 def _kill_when(world: World, cell: str, tenant: str, written: bytes, operation: str) -> None:
     """Move a tenant to Azure, and kill the control plane when this is written at `cell`."""
     killed = _AtWrite(tenant, written, world.control.kill)
@@ -209,6 +240,12 @@ def _pay_within(living: Living, deadline_ms: int):
     headers = {"x-deadline-ms": str(deadline_ms)}
     answer = living.edge.process(living.tenant, "held", "transfer", data, headers)
     return (time.monotonic() - began) * 1000, answer
+
+
+def _is_told(world: World) -> bool:
+    """Say whether the router holds all that the registry has now."""
+    held = world.router.admin("/snapshot")
+    return held["error"] is None and held["rev"] >= _newest(world)
 
 
 def _newest(world: World) -> int:

@@ -105,7 +105,9 @@ class ControlProcess(FlowShell):
             self.run(is_recovering(), looked, looked)
 
         if self._ahead:
-            begin = begin_recovery(self.now_ms(), by=self.name, reason="a follower is ahead")
+            begin = begin_recovery(
+                self.now_ms(), by=self.name, reason="a follower is ahead", above=self._ahead
+            )
             self.run(begin, begun, begun)
         else:
             self.run(is_recovering(), looked, looked)

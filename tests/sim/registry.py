@@ -10,7 +10,7 @@ from typing import Any, Final
 from cell_control.adapters.registry_memory import MemoryRecords, MemoryRegistry
 from cell_control.codec import read
 from cell_control.domain.records import Operation, OperationStatus, Tenant
-from cell_control.flows.effects import Commit, Get, ListRecords
+from cell_control.flows.effects import Commit, Get, ListRecords, SkipTo
 from cell_control.flows.recover import RECOVERY
 from cell_control.ports import (
     ChangesGone,
@@ -72,7 +72,7 @@ class SimRegistry:
 
     # ── For processes of the control plane ───────────────────────────────────
 
-    def perform(self, effect: Get | ListRecords | Commit) -> tuple[Any, float] | None:
+    def perform(self, effect: Get | ListRecords | Commit | SkipTo) -> tuple[Any, float] | None:
         """Return what the registry says, which may be an error, and how long it took."""
         if self.is_down:
             return RegistryUnavailable("down"), 0.5
@@ -97,6 +97,8 @@ class SimRegistry:
                 return tuple(found)
             case Commit(writes):
                 return self.registry.commit(writes)
+            case SkipTo(rev):
+                return self.registry.skip_to(rev)
         raise TypeError(type(effect).__name__)
 
     # ── Backup and restore ───────────────────────────────────────────────────

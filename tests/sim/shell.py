@@ -18,6 +18,7 @@ from cell_control.flows.effects import (
     ListRecords,
     NoAnswer,
     Pause,
+    SkipTo,
     Together,
 )
 from cell_control.ports import RegistryError, RegistryUnavailable, RegistryUnknown
@@ -190,10 +191,14 @@ class FlowShell:
         )
 
     def _call(
-        self, effect: Get | ListRecords | Commit, go: Callable[[Any], None], *, is_mover: bool
+        self,
+        effect: Get | ListRecords | Commit | SkipTo,
+        go: Callable[[Any], None],
+        *,
+        is_mover: bool,
     ) -> None:
         silence: Any = RegistryUnavailable("no answer")
-        if isinstance(effect, Commit):
+        if isinstance(effect, Commit | SkipTo):
             silence = RegistryUnknown("no answer")
         self._exchange(
             REGISTRY,
@@ -274,7 +279,7 @@ class FlowShell:
         return token
 
 
-def name_of(effect: Ask | Get | ListRecords | Commit) -> str:
+def name_of(effect: Ask | Get | ListRecords | Commit | SkipTo) -> str:
     """Return a step's name: what is asked of whom."""
     match effect:
         case Ask():
@@ -286,3 +291,5 @@ def name_of(effect: Ask | Get | ListRecords | Commit) -> str:
             return f"list {effect.kind}"
         case Commit(writes):
             return "commit " + " ".join(sorted({write.kind for write in writes}))
+        case SkipTo():
+            return "skip"

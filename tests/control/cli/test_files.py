@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cell_control.adapters.registry_backup import JUMP
 from cell_control.adapters.registry_url import open_registry
 from cell_control.codec import write_of
 from cell_control.domain.records import Cell, Tag
+from cell_control.domain.recovery import JUMP
 from cell_control.server.token_file import TEXTS
 from tests.control.cli.terminal import Terminal
 

@@ -7,7 +7,7 @@ from tests.control.cli.terminal import Terminal
 MEMBERS = {
     "id", "kind", "status", "tenants", "source", "dest", "parallel_max", "freeze_budget_ms",
     "finished", "failed", "freeze_ms_total", "began_ms", "ended_ms", "by", "reason", "note",
-    "asked",
+    "asked", "above",
 }  # fmt: skip
 
 

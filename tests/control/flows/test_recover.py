@@ -10,6 +10,7 @@ import pytest
 from cell_control.codec import read
 from cell_control.domain.placement import recount
 from cell_control.domain.records import Leaving, Lineage, OperationStatus, Position, Tenant, Usage
+from cell_control.domain.recovery import JUMP
 from cell_control.flows.calling import do
 from cell_control.flows.cells import (
     Prepare,
@@ -32,6 +33,7 @@ from cell_control.flows.recover import (
 from cell_control.ports import Key, RegistryUnavailable, RegistryUnknown
 from cell_core.app.routes import cursor
 from cell_core.domain.ids import next_epoch
+from cell_core.domain.limits import INTEGER_MAX
 from tests.control.bench import START_MS, Bench
 from tests.control.flows.lives import AWAY, EPOCH, HOME, MOVED_EPOCH, THIRD, settled, write
 from tests.control.shell import Crashed, Drive, Fault, run
@@ -224,6 +226,69 @@ def test_a_recovery_runs_from_its_beginning_to_its_end_and_is_one_however_often_
     assert run(bench, recover_step(START_MS)).over
     begun(bench)
     assert run(bench, is_recovering())
+
+
+def test_a_registry_goes_on_far_above_what_a_follower_holds_of_a_lost_past() -> None:
+    bench = Bench()
+    settled(bench)
+
+    run(bench, begin_recovery(START_MS, by="tester", reason="ahead", above=5000))
+    during = bench.registry.rev()
+    walk(bench)
+
+    assert during < 5000
+    assert bench.registry.rev() == 5000 + JUMP + 1
+
+
+def test_it_goes_above_whoever_is_furthest_however_often_it_is_begun() -> None:
+    bench = Bench()
+    settled(bench)
+
+    for above in (5000, 7000, 6000, 0):
+        run(bench, begin_recovery(START_MS, by="tester", reason="ahead", above=above))
+    walk(bench)
+
+    assert bench.registry.rev() == 7000 + JUMP + 1
+
+
+def test_a_recovery_of_what_nobody_is_ahead_of_leaves_no_rev_out() -> None:
+    bench = Bench()
+    settled(bench)
+    before = bench.registry.rev()
+
+    begun(bench)
+    walk(bench)
+
+    assert bench.registry.rev() == before + 2
+
+
+def test_no_word_of_a_follower_uses_up_the_revs() -> None:
+    bench = Bench()
+    settled(bench)
+
+    run(bench, begin_recovery(START_MS, by="tester", reason="ahead", above=INTEGER_MAX))
+    walk(bench)
+
+    assert bench.registry.rev() == INTEGER_MAX // 2 + 1
+
+
+@pytest.mark.parametrize("fault", ["crash", "lost", "failed"])
+def test_a_recovery_never_ends_below_what_a_follower_holds_wherever_it_is_cut_off(
+    fault: Fault,
+) -> None:
+    begin = Bench()
+    settled(begin)
+    run(begin, begin_recovery(START_MS, by="tester", reason="ahead", above=5000))
+    whole = Drive(begin.copied(), recover_step(START_MS))
+    whole.run()
+    assert "skipto" in [step.name for step in whole.steps]
+
+    for number in range(len(whole.steps)):
+        bench = begin.copied()
+        with suppress(Crashed, RegistryUnavailable, RegistryUnknown):
+            Drive(bench, recover_step(START_MS), faults={number: fault}).run()
+        assert not run(bench, is_recovering()) or walk(bench) == []
+        assert bench.registry.rev() > 5000 + JUMP
 
 
 @cache

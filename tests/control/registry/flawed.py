@@ -128,6 +128,26 @@ class KeepsThePastOfAnother(MemoryRegistry):
         self._held.forgotten = 0
 
 
+class SkipsBack(MemoryRegistry):
+    def skip_to(self, rev: int) -> int:
+        self._held.rev = self._held.forgotten = rev
+        return rev
+
+
+class SkipsAndKeepsThePast(MemoryRegistry):
+    def skip_to(self, rev: int) -> int:
+        before = self._held.forgotten
+        found = super().skip_to(rev)
+        self._held.forgotten = before
+        return found
+
+
+class ForgetsThePastAtEachSkip(MemoryRegistry):
+    def skip_to(self, rev: int) -> int:
+        self._held.forgotten = super().skip_to(rev)
+        return self._held.forgotten
+
+
 class CannotLock(MemoryRegistry):
     """Looks, then writes, and lets others in between."""
 

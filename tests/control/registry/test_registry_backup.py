@@ -7,7 +7,6 @@ from typing import Final
 import pytest
 
 from cell_control.adapters.registry_backup import (
-    JUMP,
     check_backup,
     export_registry,
     restore_registry,
@@ -18,6 +17,7 @@ from cell_control.adapters.registry_memory import MemoryRecords, MemoryRegistry
 from cell_control.adapters.registry_rules import RegistryNotEmpty
 from cell_control.adapters.registry_url import open_registry
 from cell_control.domain.records import Kind
+from cell_control.domain.recovery import JUMP
 from cell_control.ports import ChangesGone, Record, RegistryUnavailable
 from tests.control.registry.samples import delete, fill, found, keys, put, tenants
 

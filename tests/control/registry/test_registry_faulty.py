@@ -69,6 +69,25 @@ def test_a_commit_that_is_done_and_then_fails_is_unknown() -> None:
     assert found(witness, "a").rev == 1
 
 
+@pytest.mark.parametrize(
+    ("fault", "error", "rev"),
+    [
+        (Fault.REFUSED, RegistryUnavailable, 0),
+        (Fault.LOST, RegistryUnknown, 0),
+        (Fault.DONE, RegistryUnknown, 100),
+    ],
+)
+def test_a_skip_fails_as_a_commit_does(fault: Fault, error: type[RegistryError], rev: int) -> None:
+    records = MemoryRecords()
+    faulty = FaultyRegistry(MemoryRegistry(records), listed([fault], of="skip_to"))
+    witness = MemoryRegistry(records)
+
+    with pytest.raises(error):
+        faulty.skip_to(100)
+
+    assert witness.rev() == rev
+
+
 def test_a_conflict_is_no_doubt_whatever_was_planned_for_after_it() -> None:
     faulty, witness = _faulty(Fault.DONE)
 

@@ -45,6 +45,13 @@ FLAWS: list[tuple[type[MemoryRegistry], Callable[..., None], dict[str, Any]]] = 
     ),
     (flawed.LoadsOverWhatIsThere, PROMISE.test_only_an_empty_registry_is_loaded, {}),
     (flawed.KeepsThePastOfAnother, PROMISE.test_the_past_of_a_loaded_registry_is_gone, {}),
+    (flawed.SkipsBack, PROMISE.test_a_registry_never_skips_back, {"rev": 1}),
+    (
+        flawed.SkipsAndKeepsThePast,
+        PROMISE.test_every_follower_from_before_a_skip_takes_a_snapshot,
+        {},
+    ),
+    (flawed.ForgetsThePastAtEachSkip, PROMISE.test_a_skip_that_was_done_is_nothing_again, {}),
     (
         flawed.CannotLock,
         PROMISE.test_of_writers_that_change_one_record_exactly_one_wins_each_rev,

@@ -1,6 +1,7 @@
 """The router's own source and loop against the real server: snapshot, changes, find, a restart."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ import pytest
 from cell_control.adapters.registry_memory import MemoryRecords, MemoryRegistry
 from cell_control.codec import write_of
 from cell_control.domain.records import Cell, Tenant
+from cell_control.domain.recovery import JUMP
 from cell_router.ports import SourceGone, SourceUnavailable
 from cell_router.sources.backoff import Patience
 from cell_router.sources.http import HttpSource
 from cell_router.sources.sync import RegistrySync
 from cell_router.stores.memory import MemoryStore
-from tests.control.server.plane import SEEN_S, token
+from tests.control.server.plane import QUICK, SEEN_S, token
 from tests.control.server.serving_plane import served
 from tests.core.registering import verifier
 
@@ -49,7 +51,9 @@ class Router:
 
 
 def _put(registry: MemoryRegistry, tenant: str, epoch: int, rev: int = 0) -> int:
-    return registry.commit([write_of(Tenant(id=tenant, epoch=epoch, home="aws-alpha"), rev)])
+    return registry.commit(
+        [write_of(Tenant(id=tenant, epoch=epoch, home="aws-alpha", settled=True), rev)]
+    )
 
 
 def _started(records: MemoryRecords) -> MemoryRegistry:
@@ -115,6 +119,47 @@ def test_a_router_that_holds_more_keeps_it_and_says_so(tmp_path: Path):
 
         with pytest.raises(SourceGone):
             router.source.changes(99, 0.0)
+
+
+def test_a_router_follows_a_registry_that_was_put_back_as_an_older_copy(tmp_path: Path):
+    records = MemoryRecords()
+    with served(tmp_path, _started(records)) as plane:
+        copy = _copied(records)
+        lost = _put(MemoryRegistry(records), "T-lost", 17)
+        lost = _put(MemoryRegistry(records), "T-lost", 33, lost)
+        router = Router(plane.url, tmp_path)
+        assert router.step() == ""
+        assert router.sync.status().rev == lost
+        port = plane.log.port
+    # At a rev that the router has had already.
+    assert _put(MemoryRegistry(copy), "T-new", 17) < lost
+
+    with served(tmp_path, MemoryRegistry(copy), port=port, loops=QUICK):
+        errors = _stepped_until(router, lambda: router.row("T-new") == b"17")
+        _put(MemoryRegistry(copy), "T-later", 17)
+        later = _stepped_until(router, lambda: router.row("T-later") == b"17")
+
+    assert set(errors) <= {"", "source_status", "registry_rolled_back", "feed_gone"}
+    assert set(later) == {""}
+    assert router.row("T-lost") is None
+    assert router.sync.status().rev > lost + JUMP
+
+
+def _copied(records: MemoryRecords) -> MemoryRecords:
+    copy = MemoryRecords()
+    for record in list(records.records.values()):
+        copy.put(record)
+    return copy
+
+
+def _stepped_until(router: Router, holds: Callable[[], bool]) -> list[str]:
+    """Return the error of each step until something holds."""
+    errors: list[str] = []
+    until_s = time.monotonic() + SEEN_S
+    while not holds():
+        assert time.monotonic() < until_s, errors[-9:]
+        errors.append(router.step())
+    return errors
 
 
 def test_a_stop_lets_a_waiting_router_go_and_ends_in_order(tmp_path: Path):

@@ -105,8 +105,9 @@ class Changes:
 class Registry(Protocol):
     """The source of truth: a linearizable map of records with an atomic compare-and-set.
 
-    Each write of a commit gets the next rev, with no gap; a reader never sees rev n without all
-    revs before n. May be used by several threads and processes. Raises `RegistryError` only.
+    Each write of a commit gets the next rev; `skip_to` alone leaves a gap. A reader never sees rev
+    n without all before n. May be used by several threads and processes. Raises `RegistryError`
+    only.
     """
 
     def rev(self) -> int:
@@ -134,6 +135,18 @@ class Registry(Protocol):
             RegistryConflict: A record is not at its rev. Nothing was written.
             RegistryUnavailable: Nothing was written.
             RegistryUnknown: All were written, or none.
+        """
+
+    def skip_to(self, rev: int) -> int:
+        """Leave revs out, so that the next commit is above `rev`; return where the registry is.
+
+        One that is there or further stays as it is. Of one that was below, no record changes, and
+        it is at `rev`: every `after` below that raises `ChangesGone`, so each follower takes a
+        snapshot. May be done again.
+
+        Raises:
+            RegistryUnavailable: Nothing was done.
+            RegistryUnknown: It may have been done.
         """
 
     def changes(self, after: int, *, kinds: Sequence[Kind], limit: int) -> Changes:

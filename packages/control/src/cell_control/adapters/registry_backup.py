@@ -14,12 +14,10 @@ from typing import BinaryIO, Final, Protocol, TypeAlias
 from cell_control.adapters.registry_backup_file import Backup, BackupReader, BackupWriter
 from cell_control.adapters.registry_rules import Name, RegistryNotEmpty
 from cell_control.domain.records import KINDS, Kind
+from cell_control.domain.recovery import rev_above
 from cell_control.ports import Record, Registry, Write
 
 PAGE: Final = 1000
-
-JUMP: Final = 1_000_000_000
-"""How far a restored registry goes on above its backup: more than was ever written since then."""
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with how many records are done, of about how many."""
@@ -93,7 +91,7 @@ def restore_registry(
     latest: dict[Name, int] = {}
     with path.open("rb") as file:
         backup = _read_whole(file, lambda r: latest.update({(r.kind, r.key): r.rev}))
-        rev = max(backup.rev + JUMP, rev_at_least)
+        rev = max(rev_above(backup.rev), rev_at_least)
         latest[first.kind, first.key] = rev
         file.seek(0)
         kept = _once(BackupReader(file), backup, latest, progress)

@@ -30,9 +30,9 @@ class Fault(Enum):
     REFUSED = "refused"
     """Nothing is done, and the caller knows."""
     LOST = "lost"
-    """Nothing is done, and of a commit the caller does not know it."""
+    """Nothing is done, and of a commit or a skip the caller does not know it."""
     DONE = "done"
-    """It is done, and of a commit the caller does not know it; what was read is lost."""
+    """It is done, and of a commit or a skip the caller does not know it; what was read is lost."""
 
 
 Plan: TypeAlias = Callable[[str], Fault]
@@ -69,15 +69,11 @@ class FaultyRegistry:
 
     def commit(self, writes: Sequence[Write]) -> int:
         """See `Registry.commit`; a conflict is told, whatever is planned for after it."""
-        fault = self._plan("commit")
-        if fault is Fault.REFUSED:
-            raise RegistryUnavailable("commit: planned")
-        if fault is Fault.LOST:
-            raise RegistryUnknown("commit: planned")
-        rev = self._inner.commit(writes)
-        if fault is Fault.DONE:
-            raise RegistryUnknown("commit: planned")
-        return rev
+        return self._write("commit", lambda: self._inner.commit(writes))
+
+    def skip_to(self, rev: int) -> int:
+        """See `Registry.skip_to`."""
+        return self._write("skip_to", lambda: self._inner.skip_to(rev))
 
     def changes(self, after: int, *, kinds: Sequence[Kind], limit: int) -> Changes:
         """See `Registry.changes`."""
@@ -90,6 +86,17 @@ class FaultyRegistry:
     def close(self) -> None:
         """See `Registry.close`; never fails."""
         self._inner.close()
+
+    def _write(self, what: str, write: Callable[[], int]) -> int:
+        fault = self._plan(what)
+        if fault is Fault.REFUSED:
+            raise RegistryUnavailable(f"{what}: planned")
+        if fault is Fault.LOST:
+            raise RegistryUnknown(f"{what}: planned")
+        rev = write()
+        if fault is Fault.DONE:
+            raise RegistryUnknown(f"{what}: planned")
+        return rev
 
     def _read(self, what: str, read: Callable[[], Found]) -> Found:
         if self._plan(what) is not Fault.NONE:

@@ -28,7 +28,7 @@ class MemoryRecords:
 
     Attributes:
         records: In the order of their revs, tombstones included.
-        forgotten: Tombstones up to this rev may be gone.
+        forgotten: Tombstones up to this rev may be gone, or it was skipped to.
     """
 
     def __init__(self) -> None:
@@ -103,6 +103,15 @@ class MemoryRegistry:
             rev = self._held.rev
         self._pulse.note(rev)
         return rev
+
+    def skip_to(self, rev: int) -> int:
+        """See `Registry.skip_to`."""
+        with self._held.lock:
+            if self._held.rev < rev:
+                self._held.rev = self._held.forgotten = rev
+            found = self._held.rev
+        self._pulse.note(found)
+        return found
 
     def changes(self, after: int, *, kinds: Sequence[Kind], limit: int) -> Changes:
         """See `Registry.changes`."""

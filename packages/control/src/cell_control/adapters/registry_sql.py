@@ -96,6 +96,12 @@ class SqlRegistry:
         self._pulse.note(rev)
         return rev
 
+    def skip_to(self, rev: int) -> int:
+        """See `Registry.skip_to`."""
+        found = self._write("skip", lambda connection: _skip(connection, rev))
+        self._pulse.note(found)
+        return found
+
     def changes(self, after: int, *, kinds: Sequence[Kind], limit: int) -> Changes:
         """See `Registry.changes`."""
         require_limit(limit)
@@ -226,6 +232,14 @@ def _changes(connection: Connection, after: int, kinds: Sequence[Kind], limit: i
     found = sql.changes(connection, after, kinds, limit + 1)
     records = found[:limit]
     return Changes(records=records, rev=rev if len(found) <= limit else records[-1].rev)
+
+
+def _skip(connection: Connection, to: int) -> int:
+    rev = sql.advance(connection, 0)  # No commit until the end.
+    if rev >= to:
+        return rev
+    sql.set_head(connection, rev=to, forgotten=to)
+    return to
 
 
 def _close_past(connection: Connection, up_to: int) -> int:

@@ -286,6 +286,7 @@ class Operation:
         freeze_ms_total: Of its members so far.
         freeze_budget_ms: Of all members together; it stops beginning new ones beyond; 0 for none.
         asked: Of the request that began it, a short hash: the same again is the same operation.
+        above: Of a recovery, a rev that a follower holds: the registry goes on far above it.
     """
 
     id: str
@@ -305,6 +306,7 @@ class Operation:
     reason: str = ""
     note: str = ""
     asked: str = ""
+    above: int = 0
 
 
 MemberStatus = Literal["waiting", "moving", "done", "failed", "aborted"]

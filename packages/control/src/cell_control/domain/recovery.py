@@ -18,6 +18,10 @@ from cell_control.domain.views import Case, Facts, Fences, Missing
 from cell_core.domain.canary import is_canary
 from cell_core.domain.fence import Role
 from cell_core.domain.ids import owner
+from cell_core.domain.limits import INTEGER_MAX
+
+JUMP: Final = 1_000_000_000
+"""How far a restored registry goes on above what is known: more than was ever written since."""
 
 BY: Final = "recovery"
 _ROWS: Final = frozenset({"raise", "find_intent"})
@@ -32,6 +36,14 @@ class Recovered:
 
     outcome: Outcome
     tenant: Tenant | None = None
+
+
+def rev_above(rev: int) -> int:
+    """Return where a restored registry goes on, given the highest `rev` that is known of its past.
+
+    At most the middle of what a number may be: a follower's word must not use them up.
+    """
+    return min(rev + JUMP, INTEGER_MAX // 2)
 
 
 def recovered(

@@ -96,11 +96,18 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class SkipTo:
+    """As `Registry.skip_to`; the result is the rev. Throws its errors into the flow."""
+
+    rev: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Go on after so many milliseconds."""
 
     ms: int
 
 
-Effect: TypeAlias = Ask | Together | Get | ListRecords | Commit | Pause
+Effect: TypeAlias = Ask | Together | Get | ListRecords | Commit | SkipTo | Pause
 Flow: TypeAlias = Generator[Effect, Any, Result]

@@ -20,11 +20,11 @@ from cell_control.domain.records import (
     Tenant,
     Usage,
 )
-from cell_control.domain.recovery import BY, Outcome, recovered
+from cell_control.domain.recovery import BY, Outcome, recovered, rev_above
 from cell_control.flows.calling import Absent, NotDone, together
 from cell_control.flows.cells import Fences, fences
 from cell_control.flows.directory import Listed, directory
-from cell_control.flows.effects import Commit, Flow, Get, ListRecords
+from cell_control.flows.effects import Commit, Flow, Get, ListRecords, SkipTo
 from cell_control.ports import Key, Record, RegistryConflict, Write
 from cell_core.domain.ids import CELLS_MAX
 
@@ -67,16 +67,19 @@ def recovery_of(now_ms: int, *, by: str, reason: str) -> Operation:
     return Operation(id=RECOVERY, kind="recover", tenants=0, began_ms=now_ms, by=by, reason=reason)
 
 
-def begin_recovery(now_ms: int, *, by: str, reason: str) -> Flow[Operation]:
+def begin_recovery(now_ms: int, *, by: str, reason: str, above: int = 0) -> Flow[Operation]:
     """Say that the registry was restored, from when on movers wait; one that runs goes on.
+
+    `above` is a rev that a follower holds, of a past that was lost: before it is over, the registry
+    goes far above the highest of them, and every follower takes a snapshot.
 
     Raises:
         RegistryError: It may not have begun; begin it again.
     """
     record, running = yield from _operation()
-    if running is not None:
+    if running is not None and running.above >= above:
         return running
-    operation = recovery_of(now_ms, by=by, reason=reason)
+    operation = replace(running or recovery_of(now_ms, by=by, reason=reason), above=above)
     yield Commit((write_of(operation, record.rev if record else 0),))
     return operation
 
@@ -185,6 +188,9 @@ class _Step:
         writes = yield from self._changes(tenants, after_)
         after = ids[-1] if ids else self._after
         writes.append(write_of(self._counted(len(ids), found, after, over=over), self._rev))
+        if over and self._operation.above:
+            # Last of all, so that no follower keeps what it was told while this ran.
+            yield SkipTo(rev_above(self._operation.above))
         try:
             yield Commit(tuple(writes))
         except RegistryConflict:

@@ -91,9 +91,12 @@ class Recoveries:
         if not self._ahead:
             return
         self._log.say("recovery_begins", "warning", ahead=self._ahead)
-        reason = f"a follower of the feed holds rev {self._ahead}"
-        await self._runtime.run(begin_recovery(self._now_ms(), by=self._name, reason=reason))
-        self._recovered, self._ahead = self._ahead, 0
+        ahead, reason = self._ahead, f"a follower of the feed holds rev {self._ahead}"
+        begin = begin_recovery(self._now_ms(), by=self._name, reason=reason, above=ahead)
+        await self._runtime.run(begin)
+        self._recovered = ahead
+        if self._ahead == ahead:  # Nobody was further meanwhile.
+            self._ahead = 0
 
     async def _pause(self) -> None:
         self._wanted.clear()

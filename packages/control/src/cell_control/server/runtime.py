@@ -19,6 +19,7 @@ from cell_control.flows.effects import (
     Get,
     ListRecords,
     Pause,
+    SkipTo,
     Together,
 )
 from cell_control.ports import RegistryError, RegistryUnavailable
@@ -82,7 +83,7 @@ class Runtime:
             raise ValueError(f"at most {TOGETHER_MAX} requests together")
         return tuple(await asyncio.gather(*map(self._link.ask, effect.asks)))
 
-    async def _registry(self, effect: Get | ListRecords | Commit) -> Any:  # noqa: ANN401 - as above
+    async def _registry(self, effect: Get | ListRecords | Commit | SkipTo) -> Any:  # noqa: ANN401 - as above
         registry, call = self._threads.registry, self._threads.call
         try:
             match effect:
@@ -90,6 +91,8 @@ class Runtime:
                     return tuple(await call(registry.get, effect.keys))
                 case Commit():
                     return await call(registry.commit, effect.writes)
+                case SkipTo():
+                    return await call(registry.skip_to, effect.rev)
                 case ListRecords():
                     found = await call(
                         registry.list,
