@@ -45,7 +45,7 @@ EVERY: Final = (
 )  # fmt: skip
 
 CLIMATES: Final[Mapping[str, Climate]] = {
-    "calm": Climate(between=0.2),
+    "calm": Climate(latency_ms=(2, 30), between=0.2),
     "rough": Climate(
         troubles=EVERY, lost=0.01, answer_lost=0.02, twice=0.03, late=0.01, store=0.003, between=0.1
     ),

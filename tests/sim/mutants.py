@@ -1,11 +1,9 @@
-"""Faults that the simulation must find, each an edit or two of the real code.
+"""Faults that the simulation finds, each an edit or two of the real code.
 
 `python -m tests.sim.mutants NAME --seeds 60` plants one and says after how many runs it was found;
 without a name, all of them, each in a process of its own. A rule that a second one backs up is
-broken together with that one: alone it cannot do harm, and a comment says so. Sealing without a
-look at the base is not here: without forced failovers, a frozen old home ends where the new began.
-Nor is freezing at any epoch: what a late request froze is taken for a lost intent, and goes on.
-Reading entities before the fence is the interleaver's: here one client alone writes each stream.
+broken together with that one, and a comment says so. What was planted and not found is not here;
+docs/simulation.md says what that was.
 """
 
 import argparse
@@ -30,15 +28,10 @@ NO_TAIL: Final = Edit(
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A fault.
-
-    Attributes:
-        step: Found by single faults at the steps of a move, not by drawn worlds.
-    """
+    """A fault."""
 
     name: str
     edits: tuple[Edit, ...]
-    step: bool = False
 
 
 MUTANTS: Final = (
@@ -54,7 +47,7 @@ MUTANTS: Final = (
     ),
     Mutant("commit_before_the_tail", (NO_TAIL,)),
     Mutant(
-        "activate_without_position",  # The readiness that the commit asks for backs it up.
+        "activate_without_position",  # The readiness that the commit asks for does the same.
         (
             NO_TAIL,
             Edit(
@@ -73,26 +66,6 @@ MUTANTS: Final = (
                 "    return fence.base == Preparation("
                 "epoch=epoch, seq=fence.seq, chain=fence.chain).base()\n",
                 "    return True\n",
-            ),
-        ),
-    ),
-    Mutant(
-        "unfreeze_at_an_equal_epoch",
-        (
-            Edit(
-                f"{CORE}.domain.transitions",
-                "fence.role is not Role.QUARANTINE and fence.epoch < epoch)",
-                "fence.role is not Role.QUARANTINE and fence.epoch <= epoch)",
-            ),
-        ),
-    ),
-    Mutant(
-        "reads_when_frozen",
-        (
-            Edit(
-                f"{CORE}.domain.fence",
-                "    if fence.role is Role.FROZEN:\n",
-                "    if fence.role is Role.FROZEN and epoch < 0:\n",
             ),
         ),
     ),
@@ -207,6 +180,50 @@ MUTANTS: Final = (
                 f"{CONTROL}.flows.rewriting",
                 "    values += usage_writes(before, after, known.usages)\n",
                 "",
+            ),
+        ),
+    ),
+    Mutant(
+        "idempotency_is_not_looked_up",
+        (
+            Edit(
+                f"{CORE}.service.plan",
+                "    if record is not None:\n        print_before",
+                "    if record is not None and made.fence.seq < 0:\n        print_before",
+            ),
+        ),
+    ),
+    Mutant(
+        "journal_without_its_entities",
+        (
+            Edit(
+                f"{CORE}.service.replicate",
+                "for k, new in wanted.items() if _is_newer(new, held.get(k))]",
+                "for k, new in wanted.items() if not k.startswith(ENTITY)]",
+            ),
+        ),
+    ),
+    Mutant(
+        "edge_is_told_of_no_standby",
+        (
+            Edit(
+                f"{CONTROL}.codec",
+                '        standby=None if ack == "local" else standby,\n        ack=ack,\n',
+                '        standby=None,\n        ack="local",\n',
+            ),
+        ),
+    ),
+    Mutant(
+        "frozen_is_an_answer",
+        (Edit(f"{EDGE}.decide", '"frozen": Next.HOLD', '"frozen": Next.DELIVER'),),
+    ),
+    Mutant(
+        "recovery_keeps_old_epochs",
+        (
+            Edit(
+                f"{CONTROL}.domain.recovery",
+                'frozenset({"raise", "find_intent"})',
+                'frozenset({"find_intent"})',
             ),
         ),
     ),

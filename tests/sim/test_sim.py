@@ -95,9 +95,11 @@ def test_many_seeds_find_nothing(start: int):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("fate", FATES)
-def test_a_move_survives_a_fault_at_every_step(seed: int, fate: str):
-    results = [plan.run() for plan in single(seed) if plan.fates == (fate,)]
+def test_a_move_survives_a_fault_at_every_step(seed: int):
+    # One kind a step, in turns; `--crash-every-step` takes all of them.
+    plans = [p for p in single(seed) if p.fates == (FATES[(p.steps[0] + seed) % len(FATES)],)]
+
+    results = [plan.run() for plan in plans]
 
     assert len(results) > 80
     assert not [_text(result) for result in results if not result.ok]
@@ -105,7 +107,7 @@ def test_a_move_survives_a_fault_at_every_step(seed: int, fate: str):
 
 @pytest.mark.slow
 def test_a_move_survives_two_faults():
-    results = [plan.run() for plan in drawn_pairs(0, 60)]
+    results = [plan.run() for plan in drawn_pairs(0, 40)]
 
     assert not [_text(result) for result in results if not result.ok]
 
@@ -113,4 +115,4 @@ def test_a_move_survives_two_faults():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [mutant.name for mutant in MUTANTS])
 def test_a_planted_fault_is_found(name: str):
-    assert found(name, 100)
+    assert found(name, 30)
