@@ -38,8 +38,11 @@ up: $(INSTALLED) ## Run both clouds here until Ctrl-C, for cellctl and curl
 test: $(INSTALLED) ## Run every test that needs no cloud account
 	$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadgroup
 
+# Those that keep no time and start no world may share the cores.
+SHARING := tests/contract tests/control tests/core tests/lake tests/model tests/sim tests/router/test_decision_mutants.py
 test-slow: $(INSTALLED) ## Run the slow tests: all that follow, and the rest of the suite
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow --numprocesses $(TEST_WORKERS) --dist loadgroup $(SHARING)
+	$(BIN)/pytest -m slow $(addprefix --ignore ,$(SHARING))
 
 races: $(INSTALLED) ## Race many threads and processes on both databases
 	$(BIN)/pytest -m slow tests/races
