@@ -139,7 +139,6 @@ def look(cloud: MotoCloud, cell: dict[str, Any]) -> dict[str, Any]:
         "routes": gateway.get_routes(ApiId=api["ApiId"])["Items"],
         "integrations": gateway.get_integrations(ApiId=api["ApiId"])["Items"],
         "logs": cloud.client("logs").describe_log_groups()["logGroups"],
-        "alarms": cloud.client("cloudwatch").describe_alarms()["MetricAlarms"],
         "versioning": s3.get_bucket_versioning(**bucket),
         "public": s3.get_public_access_block(**bucket)["PublicAccessBlockConfiguration"],
         "encryption": s3.get_bucket_encryption(**bucket)["ServerSideEncryptionConfiguration"],

@@ -24,7 +24,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
 def test_everything_is_up(seen, said):
     said(seen.terraform.providers)
 
-    assert len(seen.resources) == 64
+    assert len(seen.resources) == 62
     assert seen.cell["id"] == "alpha"
     assert seen.cell["protected"] is False
 
@@ -87,7 +87,6 @@ def test_the_other_way_in_asks_for_a_signature(seen):
     assert seen.url["AuthType"] == "AWS_IAM"
     assert seen.url["FunctionUrl"].rstrip("/") == seen.url_cell["base_url"]
     assert seen.url_cell["grant_header"] == "x-cell-grant"
-    assert seen.url["FunctionArn"].endswith(":alpha-worker:live")
 
 
 def test_the_relay_reads_the_tables_stream(seen):
@@ -120,14 +119,11 @@ def test_the_bucket_is_private_versioned_and_encrypted(seen):
 
 
 def test_somebody_is_called(seen):
-    assert {alarm["AlarmName"] for alarm in seen.read["alarms"]} >= {
-        "alpha-worker-errors",
-        "alpha-worker-throttles",
-        "alpha-worker-duration",
-        "alpha-change-lag",
-        "alpha-dead-letters",
-        "alpha-state-throttles",
-    }
+    # moto does not speak today's protocol of CloudWatch, so this is Terraform's word.
+    alarms = {name for name in seen.resources if "aws_cloudwatch_metric_alarm" in name}
+
+    assert len(alarms) == 8
+    assert 'module.cell.aws_sns_topic_subscription.email["cells@example.com"]' in seen.resources
 
 
 def test_the_functions_environment_is_what_the_bootstrap_reads(seen):
@@ -152,7 +148,13 @@ def test_the_zip_serves_with_that_environment_on_that_table(seen):
         "command": 200,
     }
     assert seen.answers["command"].body["status"] == "applied"
-    assert {"FENCE", "LOG:0000000000000001"} & seen.items or "FENCE" in seen.items
+    assert seen.items == {
+        "TENANT:T-100",
+        "FENCE",
+        "LOG:00000000000000000001",
+        "IDEM:c-1",
+        "ENT:ledger:main:account.alice",
+    }
 
 
 def test_nothing_remains(seen):
