@@ -3,12 +3,10 @@
 locals {
   accounts = {
     host = {
-      name = local.names.host
       # The host renews its locks every few seconds; versions of those would be kept for nothing.
       versioned = false
     }
     lake = {
-      name      = local.names.lake
       versioned = true
     }
   }
@@ -24,7 +22,7 @@ resource "azurerm_storage_account" "account" {
   # checkov:skip=CKV_AZURE_33:The rule reads classic logging of queues, which asks for an account key; diagnostic settings log to the workspace instead.
   for_each = local.accounts
 
-  name                     = each.value.name
+  name                     = local.names[each.key]
   resource_group_name      = local.group
   location                 = local.location
   account_tier             = "Standard"
