@@ -87,4 +87,4 @@ def _is_below(path: PurePosixPath, module: str) -> bool:
 
 def without_readme(metadata: str) -> str:
     """Return a library's METADATA up to its description, which is the project's front page."""
-    return metadata.partition("\n\n")[0] + "\n"
+    return metadata.partition("\n\n")[0].rstrip("\n") + "\n"

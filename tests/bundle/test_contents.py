@@ -8,7 +8,7 @@ from email.parser import HeaderParser
 import pytest
 from packaging.markers import Marker
 
-from tools import bundle, locks
+from tools import bundle, contents, locks
 
 # One worker makes what these tests share.
 pytestmark = pytest.mark.xdist_group("bundle")
@@ -117,6 +117,13 @@ def test_our_modules_keep_their_assertions_and_docstrings(built):
     found = (built.libraries / "cell_core" / "ports.pyc").read_bytes()
 
     assert b"Durable state of one cell" in found
+
+
+@pytest.mark.parametrize("rest", ["", "\n# A front page\n\nand more of it\n"])
+def test_a_front_page_goes_whether_there_is_one_or_not(rest):
+    kept = "Name: one\nVersion: 1\n"
+
+    assert contents.without_readme(kept + rest) == kept
 
 
 def test_metadata_names_every_library_without_its_front_page(built):
