@@ -27,7 +27,7 @@ help: ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ── What a user runs ─────────────────────────────────────────────────────────
-.PHONY: demo up test test-slow races schemathesis e2e soak model sim campaign properties deep lint fix build audit plan deploy
+.PHONY: demo up test test-slow races schemathesis e2e soak model sim campaign properties deep lint fix build terraform audit plan deploy
 .PHONY: bench bench-cell bench-router bench-control bench-moving bench-lake
 demo: $(INSTALLED) ## Run both clouds here, move a tenant there and back, prove it (KEEP=1: until Ctrl-C)
 	$(BIN)/python -m cell_devstack $$($(BIN)/python -m tools.local_zips) $(if $(KEEP),--keep)
@@ -42,7 +42,7 @@ test: $(INSTALLED) ## Run every test that needs no cloud account
 SHARING := tests/contract tests/control tests/core tests/lake tests/model tests/sim tests/router/test_decision_mutants.py
 test-slow: $(INSTALLED) ## Run the slow tests: all that follow, and the rest of the suite
 	$(BIN)/pytest -m slow --numprocesses $(TEST_WORKERS) --dist loadgroup $(SHARING)
-	$(BIN)/pytest -m slow $(addprefix --ignore ,$(SHARING))
+	$(BIN)/pytest -m slow $(addprefix --ignore ,$(SHARING) tests/terraform)
 
 races: $(INSTALLED) ## Race many threads and processes on both databases
 	$(BIN)/pytest -m slow tests/races
@@ -93,6 +93,15 @@ plan: $(INSTALLED) ## Show what deploying would change (CELL=alpha or "alpha bet
 deploy: $(INSTALLED) ## Deploy a cell, watch it, probe it, then the next (CELL="alpha beta" FLAGS=--dry-run)
 	$(BIN)/python -m tools.deploy deploy $(CELL) $(FLAGS)
 
+.venv-terraform/.installed: requirements/terraform.txt | $(UV)
+	rm -rf .venv-terraform
+	$(UV) venv --quiet --no-python-downloads --python "$$($(FIND_PYTHON))" .venv-terraform
+	$(UV) pip install --quiet --python .venv-terraform/bin/python --require-hashes --requirements requirements/terraform.txt
+	@touch $@
+
+terraform: $(INSTALLED) .venv-terraform/.installed ## Check terraform/ without an account (needs terraform on the PATH)
+	$(BIN)/pytest -m "slow or not slow" -rs tests/terraform tests/deploy
+
 audit: $(INSTALLED) ## Ask for known vulnerabilities of what is deployed (skips loudly offline)
 	$(BIN)/python -m tools.audit
 
@@ -124,7 +133,7 @@ upgrade: $(INSTALLED) ## Write requirements/*.txt again with the newest versions
 	$(BIN)/python -m tools.locks upgrade --uv $(UV)
 
 clean: ## Remove everything that can be made again
-	rm -rf .venv .uv build dist .hypothesis .*_cache
+	rm -rf .venv .venv-terraform .uv build dist .hypothesis .*_cache
 	find packages tests tools -name __pycache__ -prune -exec rm -rf {} +
 
 # ── Installation ─────────────────────────────────────────────────────────────

@@ -1,1 +1,1 @@
-# The fewest files that are a bundle.
+"""The fewest files that are a bundle."""
