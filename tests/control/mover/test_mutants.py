@@ -342,14 +342,14 @@ MUTANTS: Mapping[str, tuple[str, str, str, Played]] = {
     ),
     "orphans are undone before they are kept": (
         "flows.orphaning",
-        "yield from _keep(tenant, home, cell, stripe, at.seq)\n",
+        "yield from _keep(tenant, home, cell, stripe, fence, at.seq)\n",
         "pass\n",
         orphaned,
     ),
     "what the home holds of the orphans is not counted": (
         "flows.orphaning",
         (
-            "    yield from _keep(tenant, home, cell, stripe, at.seq)\n"
+            "    yield from _keep(tenant, home, cell, stripe, fence, at.seq)\n"
             "    kept, chain = yield from _kept(tenant, home, stripe, at)\n"
             "    if (kept, chain) != (count, fence.chain):\n"
             "        raise Unkept(home, stripe, max(1, count - kept))\n"

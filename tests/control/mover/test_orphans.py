@@ -11,12 +11,13 @@ import pytest
 from cell_control.codec import read
 from cell_control.domain.placement import usage_writes
 from cell_control.domain.records import Base, State, Tenant, Usage
+from cell_control.flows.follow import follow
 from cell_core.domain.fence import Role
 from cell_core.domain.ids import owner
 from tests.control.bench import CELLS
 from tests.control.mover.waiting import is_done
 from tests.control.moves import ALPHA, BETA, Scene, level, orphans_in
-from tests.control.shell import Drive, Fault
+from tests.control.shell import Drive, Fault, run
 
 
 def failed_over(*, lost: int = 6) -> Scene:
@@ -47,6 +48,12 @@ def put(scene: Scene, tenant: Tenant) -> None:
     for usage in usage_writes(scene.bench.tenant(), tenant, usages):
         scene.bench.put(usage)
     scene.bench.put(tenant)
+
+
+def level_back(scene: Scene) -> None:
+    """Bring the old home level with the new one, as a replicator does."""
+    for _ in range(2):
+        run(scene.bench, follow("T-1"))
 
 
 @contextmanager
@@ -149,6 +156,26 @@ def test_nothing_is_undone_where_the_home_lost_an_orphan():
     assert "could not be kept" in tenant.alarm
     assert [f.seq for f in scene.bench.cells[ALPHA].fences("T-1")] == [f.seq for f in held]
     assert drive.result.row == "orphans"
+
+
+@pytest.mark.parametrize("asleep", [0, 2, 4, 6, 8, 10])
+def test_a_mover_that_wakes_among_orphans_which_another_removed_alarms_nobody(asleep: int):
+    scene = failed_over()
+    sleeper = scene.drive(scene.mover("sleeper"), writes=False)
+    with two_homes(scene):
+        while scene.bench.cells[ALPHA].fences("T-1")[-1].role is not Role.QUARANTINE:
+            sleeper.step()
+        for _ in range(asleep):
+            sleeper.step()
+        settle(scene, "m-2")
+        kept = orphans_in(scene, BETA)
+        scene.write()
+        level_back(scene)
+
+        sleeper.run()
+
+    assert scene.bench.tenant().alarm == ""
+    assert orphans_in(scene, BETA) == kept
 
 
 def test_an_edge_that_knows_the_old_home_only_is_told_where_to_go():

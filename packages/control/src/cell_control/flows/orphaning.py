@@ -1,13 +1,15 @@
 """What a quarantined cell wrote after it lost the tenant: kept at the home, proved, then undone.
 
-The cell was fenced off before this begins, so its journal stands still. Nothing is undone before
-every entry behind the common prefix was read back from the home, and led to the cell's own chain.
+The cell was fenced off before this begins, so its journal stands still, until another mover is
+quicker: whoever finds the fence changed stops, as what follows it now is the home's own. Nothing is
+undone before every entry behind the common prefix was read back from the home, and led to the
+cell's own chain.
 """
 
 import json
 
 from cell_control.domain.records import Position
-from cell_control.flows.calling import Diverged, NotDone, do, together
+from cell_control.flows.calling import Diverged, NotDone, Refused, do, together
 from cell_control.flows.cells import Exported, adopt, journal, orphans, truncate
 from cell_control.flows.effects import Flow
 from cell_control.flows.replicate import value_of
@@ -34,19 +36,38 @@ def remove_orphans(
     Raises:
         Unkept: The home lacks some; nothing was undone.
         Diverged: The journals share no prefix that both still hold.
+        Refused: The fence is not `fence` any more.
         NotDone: Another of its kinds; the same may be done again.
     """
-    at = yield from _common(tenant, home, cell, stripe, fence)
-    count = fence.seq - at.seq
-    yield from _keep(tenant, home, cell, stripe, at.seq)
-    kept, chain = yield from _kept(tenant, home, stripe, at)
-    if (kept, chain) != (count, fence.chain):
-        raise Unkept(home, stripe, max(1, count - kept))
+    try:
+        at, count = yield from _keep_all(tenant, home, cell, stripe, fence)
+    except (Diverged, Unkept):
+        # For good, unless another mover undid what was looked at meanwhile.
+        _require(cell, fence, (yield from do(journal(cell, tenant, stripe, after=0, limit=1))))
+        raise
     for _ in range(TRUNCATIONS_MAX):
         done = yield from do(truncate(cell, tenant, stripe, epoch=fence.epoch, at=at))
         if not done.more:
             return done.fence, count
     raise Diverged(cell, at.seq)
+
+
+def _keep_all(
+    tenant: str, home: str, cell: str, stripe: int, fence: Fence
+) -> Flow[tuple[Position, int]]:
+    """Keep all orphans at the home, and prove it; return what they follow, and how many."""
+    at = yield from _common(tenant, home, cell, stripe, fence)
+    count = fence.seq - at.seq
+    yield from _keep(tenant, home, cell, stripe, fence, at.seq)
+    kept, chain = yield from _kept(tenant, home, stripe, at)
+    if (kept, chain) != (count, fence.chain):
+        raise Unkept(home, stripe, max(1, count - kept))
+    return at, count
+
+
+def _require(cell: str, fence: Fence, page: Exported) -> None:
+    if page.fence != fence:
+        raise Refused(cell, page.fence)
 
 
 def _common(tenant: str, home: str, cell: str, stripe: int, fence: Fence) -> Flow[Position]:
@@ -75,10 +96,11 @@ def _entry_at(cell: str, page: Exported, seq: int) -> str:
     return read_entry(page.documents[0].body).chain
 
 
-def _keep(tenant: str, home: str, cell: str, stripe: int, after: int) -> Flow[None]:
+def _keep(tenant: str, home: str, cell: str, stripe: int, fence: Fence, after: int) -> Flow[None]:
     """Bring every entry behind `after` to the home, each once."""
     while True:
         page = yield from do(journal(cell, tenant, stripe, after=after, limit=APPLY_ENTRIES_MAX))
+        _require(cell, fence, page)
         if not page.documents:
             return
         yield from do(adopt(home, tenant, stripe, [d.body for d in page.documents]))
