@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 START_MS: Final = 1_700_000_000_000
-EVENTS_MAX: Final = 400_000
+EVENTS_MAX: Final = 150_000
 TRACE_MAX: Final = 200_000
 
 

@@ -139,21 +139,6 @@ MUTANTS: Final = (
         ),
     ),
     Mutant(
-        "write_at_any_epoch",
-        (
-            Edit(
-                f"{CORE}.domain.fence",
-                "            and fence.epoch == self.epoch\n            and self.seq",
-                "            and self.seq",
-            ),
-            Edit(
-                f"{CORE}.domain.fence",
-                "            fence.role is self.role\n",
-                "            fence.role in (self.role, Role.FROZEN)\n",
-            ),
-        ),
-    ),
-    Mutant(
         "idempotency_stays_behind",
         (
             Edit(
@@ -216,16 +201,6 @@ MUTANTS: Final = (
     Mutant(
         "frozen_is_an_answer",
         (Edit(f"{EDGE}.decide", '"frozen": Next.HOLD', '"frozen": Next.DELIVER'),),
-    ),
-    Mutant(
-        "recovery_keeps_old_epochs",
-        (
-            Edit(
-                f"{CONTROL}.domain.recovery",
-                'frozenset({"raise", "find_intent"})',
-                'frozenset({"find_intent"})',
-            ),
-        ),
     ),
 )
 

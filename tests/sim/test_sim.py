@@ -86,7 +86,7 @@ def test_a_fault_at_the_commit_of_a_move_is_survived(fate: str):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", range(1, 61, 20))
+@pytest.mark.parametrize("start", range(1, 41, 20))
 def test_many_seeds_find_nothing(start: int):
     results = [run_seed(seed) for seed in range(start, start + 20)]
 
@@ -94,10 +94,9 @@ def test_many_seeds_find_nothing(start: int):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1])
-def test_a_move_survives_a_fault_at_every_step(seed: int):
+def test_a_move_survives_a_fault_at_every_step():
     # One kind a step, in turns; `--crash-every-step` takes all of them.
-    plans = [p for p in single(seed) if p.fates == (FATES[(p.steps[0] + seed) % len(FATES)],)]
+    plans = [p for p in single(0) if p.fates == (FATES[p.steps[0] % len(FATES)],)]
 
     results = [plan.run() for plan in plans]
 
