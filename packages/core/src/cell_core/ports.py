@@ -106,10 +106,3 @@ class ChangeReader(Protocol):
 
     def tokens(self) -> str:
         """Return where to go on after the last poll, as an opaque text."""
-
-
-class EventSink(Protocol):
-    """Where the entries of a change feed go: a standby, the lake."""
-
-    def deliver(self, entries: Sequence[Entry]) -> None:
-        """Take `entries`; raise to be given them again."""

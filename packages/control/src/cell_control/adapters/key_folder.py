@@ -6,12 +6,12 @@ Refuses to read a private file that others may read, and a name that leads out o
 import fcntl
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from cell_control.adapters.replacing import replace_file
 from cell_control.errors import Reason, Refused
 from cell_core.domain.ids import is_id
 
@@ -49,19 +49,8 @@ class FileKeyFolder:
 
     def write(self, name: str, content: bytes, *, private: bool) -> None:
         """See `KeyFolder.write`."""
-        path = self._at(name)
         # Made with mode 600, so that there is no moment at which others may read it.
-        descriptor, beside = tempfile.mkstemp(prefix=".new.", dir=self._path)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(file.fileno(), PRIVATE if private else PUBLIC)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(beside).replace(path)
-        except BaseException:
-            Path(beside).unlink(missing_ok=True)
-            raise
+        replace_file(self._at(name), content, mode=PRIVATE if private else PUBLIC)
 
     def remove(self, name: str) -> None:
         """See `KeyFolder.remove`."""
