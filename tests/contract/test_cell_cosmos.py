@@ -11,6 +11,9 @@ from tests.adapters_azure.wire import local_cosmos
 from tests.contract.cell_suite import CellContract
 from tests.contract.samples import OpenStore
 
+# See test_cell_ministack: what is cheap to run of Cosmos DB in every run is elsewhere.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def stores() -> Iterator[Iterator[CosmosCellStore]]:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# In every run the same cell runs on memory and Cosmos, both handlers are compared, and the store's
-# own suite runs on this stand-in; 40 s more are for `make test-slow`.
+# In every run the same cell runs on memory, both handlers on both clouds' stand-ins are compared,
+# and the stores' own suite runs on each; 40 s more are for `make test-slow`.
 pytestmark = pytest.mark.slow
 
 

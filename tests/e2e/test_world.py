@@ -8,7 +8,7 @@ import pytest
 from cell_devstack.world import AWS, AZURE, World
 from tests.e2e.caller import Caller, Reply
 
-pytestmark = pytest.mark.xdist_group("e2e-world")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e-world")]
 
 _OWN_HEADERS = {"x-cell", "x-request-id", "date", "content-length", "server", "connection"}
 _OF_THE_EPOCH = {"x-tenant-epoch", "x-tenant-chain"}

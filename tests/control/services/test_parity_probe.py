@@ -1,6 +1,7 @@
 """A healthy cell passes the probe; each planted fault of a cell fails it."""
 
 import dataclasses
+import itertools
 import json
 from typing import Any
 
@@ -32,9 +33,12 @@ def answers_a_replay_as_new(serve: Serve, request: Request) -> Response:
     return response
 
 
+_NUMBERS = itertools.count()
+
+
 def runs_a_replay_again(serve: Serve, request: Request) -> Response:
     if _is(request, "/process") and b'"pay"' in request.body:
-        renamed = f"pay-{id(request)}".encode()
+        renamed = f"pay-{next(_NUMBERS)}".encode()
         return serve(dataclasses.replace(request, body=request.body.replace(b"pay", renamed)))
     return serve(request)
 
