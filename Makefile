@@ -40,7 +40,7 @@ test: $(INSTALLED) ## Run every test that needs no cloud account
 
 # Those that keep no time and start no world may share the cores.
 SHARING := tests/contract tests/control tests/core tests/lake tests/model tests/sim tests/router/test_decision_mutants.py
-test-slow: $(INSTALLED) ## Run the slow tests: all that follow, and the rest of the suite
+test-slow: $(INSTALLED) ## Run the slow tests: all that follow but terraform, and the rest of the suite
 	$(BIN)/pytest -m slow --numprocesses $(TEST_WORKERS) --dist loadgroup $(SHARING)
 	$(BIN)/pytest -m slow $(addprefix --ignore ,$(SHARING) tests/terraform)
 
@@ -71,12 +71,14 @@ properties: $(INSTALLED) ## Walk the domains' properties longer than the fast su
 deep: $(INSTALLED) ## Walk them for hours, from new seeds
 	$(BIN)/pytest --hypothesis-profile deep tests/core/test_domain_properties.py
 
-lint: $(INSTALLED) ## Check locks, style, types and architecture
+lint: $(INSTALLED) ## Check locks, style, types, architecture and the cells' contract
 	$(BIN)/python -m tools.locks check
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.terraform_contract
+	$(BIN)/python -m tools.terraform_docs check
 
 fix: $(INSTALLED) ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix-only
@@ -100,6 +102,7 @@ deploy: $(INSTALLED) ## Deploy a cell, watch it, probe it, then the next (CELL="
 	@touch $@
 
 terraform: $(INSTALLED) .venv-terraform/.installed ## Check terraform/ without an account (needs terraform on the PATH)
+	@command -v terraform >/dev/null || echo "terraform is missing: install 1.11 or later; what needs it is skipped" >&2
 	$(BIN)/pytest -m "slow or not slow" -rs tests/terraform tests/deploy
 
 audit: $(INSTALLED) ## Ask for known vulnerabilities of what is deployed (skips loudly offline)
