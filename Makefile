@@ -40,9 +40,9 @@ test: $(INSTALLED) ## Run every test that needs no cloud account
 
 # Those that keep no time and start no world may share the cores.
 SHARING := tests/contract tests/control tests/core tests/lake tests/model tests/sim tests/router/test_decision_mutants.py
-test-slow: $(INSTALLED) ## Run the slow tests: all that follow but terraform, and the rest of the suite
-	$(BIN)/pytest -m slow --numprocesses $(TEST_WORKERS) --dist loadgroup $(SHARING)
-	$(BIN)/pytest -m slow $(addprefix --ignore ,$(SHARING) tests/terraform)
+test-slow: $(INSTALLED) ## Run the slow tests: all that follow but terraform, and the rest (BUT="paths" to leave out)
+	$(BIN)/pytest -m slow --numprocesses $(TEST_WORKERS) --dist loadgroup $(SHARING) $(addprefix --ignore ,$(BUT))
+	$(BIN)/pytest -m slow $(addprefix --ignore ,$(SHARING) tests/terraform $(BUT))
 
 races: $(INSTALLED) ## Race many threads and processes on both databases
 	$(BIN)/pytest -m slow tests/races
