@@ -14,6 +14,9 @@ from cell_router.config import Config
 from tests.bundle import manifests
 from tools import bundle
 
+# Nothing that a change of behaviour touches; the fast suite is at its three minutes.
+pytestmark = pytest.mark.slow
+
 FOLDER = bundle.ROOT / "packages" / "router" / "deploy" / "kubernetes"
 OVERLAYS = ("local", "production")
 VERSIONS = ("1.31", "1.34")  # Of the API: the oldest that is meant to work, and a newer one.

@@ -10,7 +10,7 @@ from tests.router.worker.edge import ALPHA_EPOCH, JSON, bearer, command, served
 from tools import worker_bundle
 from tools.locks import pins
 
-pytestmark = pytest.mark.xdist_group("worker_isolate")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("worker_isolate")]
 
 START_MS_MAX = 1000
 """What Cloudflare grants a Worker for its global scope."""
