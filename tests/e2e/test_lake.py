@@ -171,6 +171,8 @@ def test_a_cell_that_was_away_with_its_relay_publishes_the_rest_when_it_is_back(
         living.await_commands(20)
         cell.kill()
         cell.restore()
+        # A probe while it was away found it wrong: without another it gets no tenants.
+        world.control.prove(cell.id)
         cell.client.close()
         living.await_commands(10)
     behind = ask_lake(world.lake, [tenant], patience_s=0)
