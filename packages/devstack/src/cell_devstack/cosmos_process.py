@@ -10,19 +10,18 @@ from typing import Final
 from cell_devstack.cosmos import LOCAL_KEY
 from cell_devstack.held_port import HeldPort
 from cell_devstack.process import ChildProcess, PythonProgram
-from cell_devstack.restorable import Restorable
+from cell_devstack.restorable import RestorableProcess
 
 _START_TIMEOUT_S: Final = 20.0
 
 
-class CosmosStandIn(Restorable):
+class CosmosStandIn(RestorableProcess):
     """A local Cosmos DB account on one URL; what was acknowledged survives `kill`."""
 
     def __init__(self, *, folder: Path, partitions: int = 1, port: int = 0) -> None:
         """Prepare it; `folder` keeps its data and its log."""
         self._held_port = HeldPort(port)
         self._folder = folder
-        self._process: ChildProcess | None = None
         self.url = f"http://127.0.0.1:{self._held_port.port}"
         self.log_path = folder / "cosmos.log"
         self._program = PythonProgram(
@@ -35,37 +34,14 @@ class CosmosStandIn(Restorable):
             site_packages=True,
         )
 
-    @property
-    def process(self) -> ChildProcess:
-        """The running server, for `stop` and `resume`. Raises `RuntimeError` while it is down."""
-        if self._process is None:
-            raise RuntimeError("the Cosmos stand-in is down")
-        return self._process
-
-    def kill(self) -> None:
-        """Take it away at once (SIGKILL)."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
-
-    def restore(self) -> None:
-        """Bring it back on the same port; does nothing while it is up."""
-        if self._process is not None:
-            return
+    def _begin(self) -> ChildProcess:
         env = {"PATH": os.defpath, "HOME": str(self._folder)}
-        process = ChildProcess(self._program, env=env, cwd=self._folder, log_path=self.log_path)
-        try:
-            process.wait_for_line("listening", timeout_s=_START_TIMEOUT_S)
-        except BaseException:
-            process.kill()
-            raise
-        self._process = process
+        return ChildProcess(self._program, env=env, cwd=self._folder, log_path=self.log_path)
 
-    def close(self) -> None:
-        """End it and give back its port."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process = None
+    def _await_ready(self, process: ChildProcess) -> None:
+        process.wait_for_line("listening", timeout_s=_START_TIMEOUT_S)
+
+    def _release(self) -> None:
         self._held_port.release()
 
 

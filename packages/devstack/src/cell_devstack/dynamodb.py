@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from cell_devstack.held_port import HeldPort
 from cell_devstack.process import ChildProcess, PythonProgram
-from cell_devstack.restorable import Restorable
+from cell_devstack.restorable import RestorableProcess
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _START_TIMEOUT_S: Final = 20.0  # Half a second on an idle machine; a busy CI machine is slower.
 
 
-class DynamoStandIn(Restorable):
+class DynamoStandIn(RestorableProcess):
     """A local DynamoDB that can go down and come back on the same URL, with its tables.
 
     What comes back after `kill` and `restore`: tables, items, TTL settings, stream ARNs.
@@ -31,17 +31,9 @@ class DynamoStandIn(Restorable):
         self._held_port = HeldPort(port)
         self._own_folder = None if folder else tempfile.TemporaryDirectory(prefix="dynamodb-")
         self._folder = folder or Path(self._own_folder.name if self._own_folder else "")
-        self._process: ChildProcess | None = None
         self.port = self._held_port.port
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = self._folder / "dynamodb.log"
-
-    @property
-    def process(self) -> ChildProcess:
-        """The running server, for `stop` and `resume`. Raises `RuntimeError` while it is down."""
-        if self._process is None:
-            raise RuntimeError("the DynamoDB stand-in is down")
-        return self._process
 
     def kill(self) -> None:
         """Take it away: connections are cut, new ones refused. Tables are kept for `restore`.
@@ -53,24 +45,16 @@ class DynamoStandIn(Restorable):
             self._process.terminate()
             self._process = None
 
-    def restore(self) -> None:
-        """Bring it back on the same port; does nothing while it is up."""
-        if self._process is not None:
-            return
+    def _begin(self) -> ChildProcess:
         program = PythonProgram(module="ministack", site_packages=True)
-        process = ChildProcess(
+        return ChildProcess(
             program, env=self._environment(), cwd=self._folder, log_path=self.log_path
         )
-        try:
-            process.wait_for_port(self.port, timeout_s=_START_TIMEOUT_S)
-        except BaseException:
-            process.kill()
-            raise
-        self._process = process
 
-    def close(self) -> None:
-        """End it and give back its port and folder."""
-        self.kill()
+    def _await_ready(self, process: ChildProcess) -> None:
+        process.wait_for_port(self.port, timeout_s=_START_TIMEOUT_S)
+
+    def _release(self) -> None:
         self._held_port.release()
         if self._own_folder is not None:
             self._own_folder.cleanup()

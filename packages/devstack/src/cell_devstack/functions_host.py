@@ -18,7 +18,7 @@ from cell_devstack.functions_child import ADMIN_PREFIX, KEY_HEADER, READY, route
 from cell_devstack.held_port import HeldPort
 from cell_devstack.lent_packages import Interpreter
 from cell_devstack.process import ChildDidNotStart, ChildProcess, PythonProgram
-from cell_devstack.restorable import Restorable
+from cell_devstack.restorable import RestorableProcess
 
 _RUNTIME: Final = ("azure_functions_runtime", "azurefunctions")
 _RUNTIME_SINCE: Final = (3, 13)
@@ -34,7 +34,7 @@ class TriggerFailed(RuntimeError):
     """The function raised, does not exist, or the app is down."""
 
 
-class FunctionsHost(Restorable):
+class FunctionsHost(RestorableProcess):
     """One function app: one process, many requests at a time; a context manager."""
 
     def __init__(
@@ -65,7 +65,6 @@ class FunctionsHost(Restorable):
         lent = interpreter.lend(*needed) | {"cell_devstack": Path(__file__).parents[1]}
         self._env = dict(env)
         self._key = secrets.token_urlsafe(24)
-        self._process: ChildProcess | None = None
         self._held_port = HeldPort(port)
         self.port = self._held_port.port
         try:
@@ -110,46 +109,34 @@ class FunctionsHost(Restorable):
         if answer.status != http.client.NO_CONTENT:
             raise TriggerFailed(f"{name}: {answer.status} {body.decode(errors='replace')}")
 
-    def kill(self) -> None:
-        """Take the app away at once (SIGKILL): requests die where they are."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
-
-    def restore(self) -> None:
-        """Start it again on the same URL; does nothing while it is up.
-
-        Raises:
-            AppNotStarted: It could not be loaded; the message says why.
-        """
-        if self._process is not None:
-            return
-        process = ChildProcess(
-            self._program,
-            env=self._environment(),
-            cwd=self._deployment.root,
-            log_path=self.log_path,
-        )
-        try:
-            ready: dict[str, Any] = json.loads(
-                process.wait_for_line(READY, timeout_s=_START_TIMEOUT_S)
-            )
-        except BaseException as error:
-            process.kill()
-            if isinstance(error, ChildDidNotStart):
-                raise AppNotStarted(str(error)) from error
-            raise
-        self.functions = tuple(ready["functions"])
-        if not self.functions:
-            process.kill()
-            raise AppNotStarted("the app has no functions: is function_app.py at the zip's root?")
-        self._process = process
-
     def close(self) -> None:
         """End it, give back its port and delete what was unpacked."""
         self.kill()
         self._held_port.release()
         self._deployment.close()
+
+    def _begin(self) -> ChildProcess:
+        return ChildProcess(
+            self._program,
+            env=self._environment(),
+            cwd=self._deployment.root,
+            log_path=self.log_path,
+        )
+
+    def _await_ready(self, process: ChildProcess) -> None:
+        """Return when it has functions.
+
+        Raises:
+            AppNotStarted: It could not be loaded; the message says why.
+        """
+        try:
+            line = process.wait_for_line(READY, timeout_s=_START_TIMEOUT_S)
+        except ChildDidNotStart as error:
+            raise AppNotStarted(str(error)) from error
+        ready: dict[str, Any] = json.loads(line)
+        self.functions = tuple(ready["functions"])
+        if not self.functions:
+            raise AppNotStarted("the app has no functions: is function_app.py at the zip's root?")
 
     def _environment(self) -> dict[str, str]:
         deployment = self._deployment

@@ -8,12 +8,10 @@ import json
 import os
 import secrets
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import quote
 
 from cell_control.server.roles import Role
@@ -30,10 +28,10 @@ from cell_core.wire.registry_keys import new_private_jwk, public_jwk
 from cell_devstack.held_port import HeldPort
 from cell_devstack.json_client import Answer, JsonClient, NoAnswer
 from cell_devstack.local_router import RouterSettings
-from cell_devstack.process import ChildDidNotStart, ChildProcess, PythonProgram
+from cell_devstack.process import ChildProcess, PythonProgram
+from cell_devstack.restorable import RestorableProcess
 
 _START_TIMEOUT_S: Final = 30.0
-_STOP_GRACE_S: Final = 15.0
 _PATIENCE_S: Final = 30.0
 _POLL_S: Final = 0.02
 _REGISTRY_KID: Final = "local-world-registry"
@@ -67,7 +65,7 @@ class ControlSettings:
     more: str = ""
 
 
-class LocalControl:
+class LocalControl(RestorableProcess):
     """A running control plane; a context manager that ends it.
 
     Attributes:
@@ -75,6 +73,8 @@ class LocalControl:
         registry_keys: The JWKS that routers trust registries by.
         tokens: By role, as sent.
     """
+
+    grace_s = 15.0
 
     def __init__(
         self,
@@ -90,7 +90,6 @@ class LocalControl:
         self._port = HeldPort(port)
         self.url = f"http://127.0.0.1:{self._port.port}"
         self.log_path = folder / "control.log"
-        self._process: ChildProcess | None = None
         folder.mkdir(parents=True, exist_ok=True)
         registry_key = new_private_jwk(_REGISTRY_KID)
         self.registry_keys = json.dumps({"keys": [public_jwk(registry_key)]})
@@ -103,59 +102,14 @@ class LocalControl:
         self.config_path.write_text(_toml(self.settings, self._port.port))
         self._client = JsonClient(self.url, timeout_s=_ANSWER_S)
 
-    def __enter__(self) -> Self:
-        self.restore()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
-
     @property
     def config_path(self) -> Path:
         """The TOML file."""
         return self.folder / "control.toml"
 
-    @property
-    def process(self) -> ChildProcess:
-        """The server. Raises `RuntimeError` while it is down."""
-        if self._process is None:
-            raise RuntimeError("the control plane is down")
-        return self._process
-
     def token_path(self, role: Role) -> Path:
         """Return a file that holds a token of `role` alone."""
         return self.folder / f"{role}.token"
-
-    def restore(self) -> None:
-        """Start it, with the registry that it had; return when it is ready to serve."""
-        if self._process is not None:
-            return
-        program = PythonProgram(
-            module="cell_control",
-            site_packages=True,
-            arguments=("serve", "--config", str(self.config_path)),
-        )
-        env = {"PATH": os.defpath, "HOME": str(self.folder)}
-        process = ChildProcess(program, env=env, cwd=self.folder, log_path=self.log_path)
-        try:
-            self._await_ready(process)
-        except BaseException:
-            process.kill()
-            raise
-        self._process = process
-
-    def kill(self) -> None:
-        """Take it away at once (SIGKILL)."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
-
-    def close(self) -> None:
-        """End it in good order."""
-        if self._process is not None:
-            self._process.terminate(grace_s=_STOP_GRACE_S)
-            self._process = None
-        self._port.release()
 
     def ask(
         self,
@@ -335,23 +289,20 @@ class LocalControl:
             )
         return file
 
-    def _await_ready(self, process: ChildProcess) -> None:
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        while time.monotonic() < deadline:
-            if not process.running:
-                reason = f"ended with exit code {process.exit_code}"
-                raise ChildDidNotStart("cell_control", reason, process.log_tail())
-            if self._is_ready():
-                return
-            time.sleep(_POLL_S)
-        raise ChildDidNotStart("cell_control", "not ready in time", process.log_tail())
+    def _begin(self) -> ChildProcess:
+        program = PythonProgram(
+            module="cell_control",
+            site_packages=True,
+            arguments=("serve", "--config", str(self.config_path)),
+        )
+        env = {"PATH": os.defpath, "HOME": str(self.folder)}
+        return ChildProcess(program, env=env, cwd=self.folder, log_path=self.log_path)
 
-    def _is_ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:  # noqa: S310 - loopback
-                return bool(answer.status == 200)
-        except (OSError, urllib.error.HTTPError):
-            return False
+    def _await_ready(self, process: ChildProcess) -> None:
+        process.wait_for_answer(f"{self.url}/readyz", timeout_s=_START_TIMEOUT_S)
+
+    def _release(self) -> None:
+        self._port.release()
 
 
 def _is_at_rest(tenant: Mapping[str, Any]) -> bool:

@@ -14,18 +14,18 @@ import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from cell_core.wire.registry import CellRecord, GroupRecord, TenantRecord
 from cell_core.wire.registry_keys import RegistrySigner, new_private_jwk, public_jwk
 from cell_devstack.held_port import HeldPort
-from cell_devstack.process import ChildDidNotStart, ChildProcess, PythonProgram
+from cell_devstack.process import ChildProcess, PythonProgram
+from cell_devstack.restorable import RestorableProcess
 from cell_router.auth.api_key_file import KeyFile, with_key, write_key_file
 from cell_router.auth.api_key_text import ENTROPY_BYTES, LOCAL_ENV, make_key
 from cell_router.registry_publish import write_snapshot
 
 _START_TIMEOUT_S: Final = 30.0
-_POLL_S: Final = 0.05
 _REGISTRY_KID: Final = "local-world-registry"
 
 
@@ -53,7 +53,7 @@ class RouterSettings:
     more: str = ""
 
 
-class LocalRouter:
+class LocalRouter(RestorableProcess):
     """A running router; a context manager that ends it.
 
     Attributes:
@@ -61,6 +61,8 @@ class LocalRouter:
         api_key: May do everything for every tenant, and ask for explanations.
         rev: Of the registry that was published last.
     """
+
+    grace_s = 40.0
 
     def __init__(
         self,
@@ -83,7 +85,6 @@ class LocalRouter:
         self.admin_url = f"http://127.0.0.1:{self.admin_port}"
         self.log_path = folder / "router.log"
         self.rev = 0
-        self._process: ChildProcess | None = None
         self._keys = KeyFile(1, [])
         self._signer = RegistrySigner(key := new_private_jwk(_REGISTRY_KID))
         folder.mkdir(parents=True, exist_ok=True)
@@ -93,24 +94,10 @@ class LocalRouter:
         self.api_key = self.lend_key("local-world", "*", ["read", "write", "explain"])
         self.write_config()
 
-    def __enter__(self) -> Self:
-        self.restore()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
-
     @property
     def config_path(self) -> Path:
         """The TOML file."""
         return self.folder / "router.toml"
-
-    @property
-    def process(self) -> ChildProcess:
-        """The supervisor. Raises `RuntimeError` while it is down."""
-        if self._process is None:
-            raise RuntimeError("the router is down")
-        return self._process
 
     def lend_key(self, client: str, tenants: "list[str] | str", scopes: list[str]) -> str:
         """Make an API key; a running router takes it after `reload`."""
@@ -147,36 +134,6 @@ class LocalRouter:
             signer=self._signer,
         )
 
-    def restore(self) -> None:
-        """Start it, with what its folder holds; return when it is ready to serve."""
-        if self._process is not None:
-            return
-        for held in self._ports:
-            held.release()
-        program = replace(self._program, arguments=("serve", "--config", str(self.config_path)))
-        env = {"PATH": os.defpath, "HOME": str(self.folder)}
-        process = ChildProcess(program, env=env, cwd=self.folder, log_path=self.log_path)
-        try:
-            self._await_ready(process)
-        except BaseException:
-            process.kill()
-            raise
-        self._process = process
-
-    def kill(self) -> None:
-        """Take it away at once (SIGKILL); its workers end by themselves."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
-
-    def close(self) -> None:
-        """End it in good order."""
-        if self._process is not None:
-            self._process.terminate(grace_s=40.0)
-            self._process = None
-        for held in self._ports:
-            held.release()
-
     def reload(self) -> None:
         """Let it read its configuration again, with new workers."""
         os.kill(self.process.pid, signal.SIGHUP)
@@ -194,23 +151,19 @@ class LocalRouter:
         self.settings = settings or self.settings
         self.config_path.write_text(_toml(self.settings, self.folder, self.port, self.admin_port))
 
-    def _await_ready(self, process: ChildProcess) -> None:
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        while time.monotonic() < deadline:
-            if not process.running:
-                reason = f"ended with exit code {process.exit_code}"
-                raise ChildDidNotStart("cell_router", reason, process.log_tail())
-            if self._is_ready():
-                return
-            time.sleep(_POLL_S)
-        raise ChildDidNotStart("cell_router", "not ready in time", process.log_tail())
+    def _begin(self) -> ChildProcess:
+        for held in self._ports:
+            held.release()
+        program = replace(self._program, arguments=("serve", "--config", str(self.config_path)))
+        env = {"PATH": os.defpath, "HOME": str(self.folder)}
+        return ChildProcess(program, env=env, cwd=self.folder, log_path=self.log_path)
 
-    def _is_ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(self.admin_url + "/readyz", timeout=2) as answer:  # noqa: S310 - loopback
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+    def _await_ready(self, process: ChildProcess) -> None:
+        process.wait_for_answer(f"{self.admin_url}/readyz", timeout_s=_START_TIMEOUT_S)
+
+    def _release(self) -> None:
+        for held in self._ports:
+            held.release()
 
 
 def _toml(settings: RouterSettings, folder: Path, port: int, admin_port: int) -> str:

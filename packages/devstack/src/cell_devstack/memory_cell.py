@@ -14,14 +14,14 @@ from cell_devstack.held_port import HeldPort
 from cell_devstack.memory_cell_faults import CellFaults
 from cell_devstack.memory_cell_main import READY
 from cell_devstack.process import ChildProcess, PythonProgram
-from cell_devstack.restorable import Restorable
+from cell_devstack.restorable import RestorableProcess
 
 _START_TIMEOUT_S: Final = 120.0
 _ORDER_TIMEOUT_S: Final = 10.0
 _ORDER_BYTES_MAX: Final = 65_536
 
 
-class MemoryCell(Restorable):
+class MemoryCell(RestorableProcess):
     """A running cell.
 
     Attributes:
@@ -36,64 +36,22 @@ class MemoryCell(Restorable):
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._ports = HeldPort(0), HeldPort(0)
-        self._process: ChildProcess | None = None
         self._jwks = jwks
         self._seed = seed
         self.faults = CellFaults()
-        self.base_url = f"http://127.0.0.1:{self._ports[0].port}"
+        self.url = self.base_url = f"http://127.0.0.1:{self._ports[0].port}"
         self.record = CellRecord(
             id=cell, ordinal=ordinal, cloud=cloud, region="local", base_url=self.base_url
         )
-
-    @property
-    def process(self) -> ChildProcess:
-        """Its process. Raises `RuntimeError` while it is down."""
-        if self._process is None:
-            raise RuntimeError("the cell is down")
-        return self._process
-
-    @property
-    def is_up(self) -> bool:
-        """Whether it has a process."""
-        return self._process is not None
 
     def trust(self, jwks: str) -> None:
         """Take other keys at the next `restore`."""
         self._jwks = jwks
 
-    def restore(self) -> None:
-        """Start it, with everything that it acknowledged before, and the same faults."""
-        if self._process is not None:
-            return
-        program = PythonProgram(
-            module="cell_devstack.memory_cell_main",
-            arguments=(json.dumps(self._plan()),),
-            site_packages=True,
-        )
-        process = ChildProcess(
-            program,
-            env={"PATH": os.defpath},
-            cwd=self._folder,
-            log_path=self._folder / f"{self.record.id}.log",
-        )
-        try:
-            process.wait_for_line(READY, timeout_s=_START_TIMEOUT_S)
-        except BaseException:
-            process.kill()
-            raise
-        self._process = process
-
-    def kill(self) -> None:
-        """End it as a power cut would; its port refuses connections until `restore`."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
-
     def close(self) -> None:
-        """End it and give its ports back."""
+        """End it as a power cut would, and give its ports back."""
         self.kill()
-        for held in self._ports:
-            held.release()
+        self._release()
 
     def break_with(self, faults: CellFaults) -> None:
         """Let `faults` happen from now on; none with `CellFaults()`."""
@@ -104,6 +62,26 @@ class MemoryCell(Restorable):
     def told(self) -> dict[str, Any]:
         """Return its counters: `fates` since its start, `commits` since ever."""
         return self._order({})
+
+    def _begin(self) -> ChildProcess:
+        program = PythonProgram(
+            module="cell_devstack.memory_cell_main",
+            arguments=(json.dumps(self._plan()),),
+            site_packages=True,
+        )
+        return ChildProcess(
+            program,
+            env={"PATH": os.defpath},
+            cwd=self._folder,
+            log_path=self._folder / f"{self.record.id}.log",
+        )
+
+    def _await_ready(self, process: ChildProcess) -> None:
+        process.wait_for_line(READY, timeout_s=_START_TIMEOUT_S)
+
+    def _release(self) -> None:
+        for held in self._ports:
+            held.release()
 
     def _order(self, order: dict[str, Any]) -> dict[str, Any]:
         address = ("127.0.0.1", self._ports[1].port)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -146,6 +147,14 @@ class ChildProcess:
         """
         return self._wait_until(lambda: self._line(prefix), f"line {prefix!r}", timeout_s)
 
+    def wait_for_answer(self, url: str, *, timeout_s: float) -> None:
+        """Return once a GET of `url`, on this machine, is answered with 200.
+
+        Raises:
+            ChildDidNotStart: It ended, or does not answer so after `timeout_s`.
+        """
+        self._wait_until(lambda: _answers(url) or None, f"answer at {url}", timeout_s)
+
     def wait_for_exit(self, *, timeout_s: float) -> bool:
         """Return whether the process has ended, after waiting for it at most `timeout_s`."""
         deadline = time.monotonic() + timeout_s
@@ -224,6 +233,14 @@ class ChildProcess:
         *complete, _unfinished = self._printed().split(b"\n")
         line = next((line for line in complete if line.startswith(start)), None)
         return None if line is None else line.removeprefix(start).strip().decode()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - loopback
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def _accepts(port: int) -> bool:
