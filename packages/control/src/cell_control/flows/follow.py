@@ -88,15 +88,19 @@ def follow(tenant_id: str, *, budget_entries: int = BUDGET_ENTRIES) -> Flow[Visi
     [record] = yield Get((Key(kind="tenant", key=tenant_id),))
     if record is None or record.deleted:
         return Visit(tenant=tenant_id)
-    tenant = read(Tenant, record)
+    return (yield from follow_record(read(Tenant, record), budget_entries=budget_entries))
+
+
+def follow_record(tenant: Tenant, *, budget_entries: int = BUDGET_ENTRIES) -> Flow[Visit]:
+    """As `follow`, for a caller that has just read the tenant's record."""
     followers = followers_of(tenant)
     if tenant.alarm or not followers:
-        return Visit(tenant=tenant_id, alarm=tenant.alarm)
-    home, *views = yield from together([fences(c, tenant_id) for c in (tenant.home, *followers)])
+        return Visit(tenant=tenant.id, alarm=tenant.alarm)
+    home, *views = yield from together([fences(c, tenant.id) for c in (tenant.home, *followers)])
     theirs = dict(zip(followers, views, strict=True))
     if isinstance(home, NotDone) or not _is_home(tenant, home):
         visit = Visit(
-            tenant=tenant_id, unsettled=not isinstance(home, Busy | Dark), **_kept([home])
+            tenant=tenant.id, unsettled=not isinstance(home, Busy | Dark), **_kept([home])
         )
     else:
         outcomes = yield from _catch_up(tenant, home, theirs, budget_entries)

@@ -14,7 +14,7 @@ from cell_control.domain.following import Visit as Due
 from cell_control.domain.lag import Lags
 from cell_control.domain.records import Tenant
 from cell_control.errors import Unavailable
-from cell_control.flows.follow import Visit, follow, followers_of
+from cell_control.flows.follow import Visit, follow_record, followers_of
 from cell_control.ports import Key, RegistryError
 from cell_control.server.event_log import EventLog
 from cell_control.server.registry_threads import RegistryThreads
@@ -122,7 +122,7 @@ class Followers:
         cells = (found.home, *followers_of(found))
         if len(cells) == 1 or not self._following.admits(cells, self._now_ms()):
             return
-        self._note(await self._runtime.run(follow(tenant)), cells)
+        self._note(await self._runtime.run(follow_record(found)), cells)
 
     def _note(self, visit: Visit, cells: Iterable[str]) -> None:
         now_ms = self._now_ms()
