@@ -1,7 +1,7 @@
 """A process knows which tenants it has frozen, and for how long that may be so."""
 
 from cell_control.flows.run import Performed
-from cell_control.server.movers import CUTTING_MS_MAX, Cutovers
+from cell_control.server.cutovers import CUTTING_MS_MAX, Cutovers
 
 
 class Clock:

@@ -4,7 +4,7 @@ Uses arro3, which deltalake brings along: pyarrow would be 130 MB more in every 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from arro3.core import Array, DataType, Field, RecordBatch, Schema
@@ -49,11 +49,6 @@ def batch_of_lineage(rows: Sequence[LineageRow]) -> RecordBatch:
 def date_of(time_ms: int) -> str:
     """Return the UTC date of a time, as `YYYY-MM-DD`."""
     return datetime.fromtimestamp(time_ms / 1000, UTC).date().isoformat()
-
-
-def days_of(text: str) -> int:
-    """Return how many days after 1970-01-01 a date is."""
-    return (date.fromisoformat(text) - date(1970, 1, 1)).days
 
 
 def _batch(columns: Sequence[Column], values: Sequence[tuple[Any, ...]]) -> RecordBatch:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Protocol, TypeAlias
 
 from cell_control.adapters.registry_backup_file import Backup, BackupReader, BackupWriter
-from cell_control.adapters.registry_rules import Name, RegistryNotEmpty
+from cell_control.adapters.registry_rules import Name, RegistryNotEmpty, record_of
 from cell_control.domain.records import KINDS, Kind
 from cell_control.domain.recovery import rev_above
 from cell_control.ports import Record, Registry, Write
@@ -95,7 +95,7 @@ def restore_registry(
         latest[first.kind, first.key] = rev
         file.seek(0)
         kept = _once(BackupReader(file), backup, latest, progress)
-        registry.load(chain(kept, (_record(first, rev),)), rev)
+        registry.load(chain(kept, (record_of(first, rev),)), rev)
     return rev
 
 
@@ -132,18 +132,6 @@ def _read_whole(file: BinaryIO, changed_late: Callable[[Record], None]) -> Backu
         if record.rev > reader.began:
             changed_late(record)
     return reader.backup
-
-
-def _record(write: Write, rev: int) -> Record:
-    return Record(
-        kind=write.kind,
-        key=write.key,
-        rev=rev,
-        body=write.body or "",
-        edge=write.edge,
-        tag=write.tag,
-        deleted=write.body is None,
-    )
 
 
 def _once(

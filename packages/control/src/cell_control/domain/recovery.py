@@ -53,8 +53,8 @@ def recovered(
     cells: Mapping[str, Cell],
     now_ms: int,
     *,
+    limits: Limits,
     unseen: frozenset[str] = frozenset(),
-    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Recovered:
     """Return the record of a tenant given what every cell but those `unseen` holds of it."""
     if is_canary(id_):

@@ -82,7 +82,7 @@ class Watcher:
             if not self.reachable:
                 self._log.say("registry_reached", rev=found)
             self.reachable = True
-            if found != rev:  # Below it after a restore: everyone has to know that, too.
+            if found != rev:
                 rev = found
                 self._tell(rev)
 

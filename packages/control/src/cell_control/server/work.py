@@ -11,11 +11,12 @@ from cell_control.domain.pace import Limits
 from cell_control.flows.run import Performed
 from cell_control.ports import Record
 from cell_control.server.campaigns import campaign_job
+from cell_control.server.cutovers import Cutovers
 from cell_control.server.ended_members import EndedMembers
 from cell_control.server.followers import Followers
 from cell_control.server.given import Given
 from cell_control.server.loops import LoopSet
-from cell_control.server.movers import Cutovers, Stops, movers_of
+from cell_control.server.movers import Stops, movers_of
 from cell_control.server.open_records import Listeners, OpenRecords
 from cell_control.server.probes import THREADS_MAX, Probes
 from cell_control.server.publishers import Publisher, Sources
