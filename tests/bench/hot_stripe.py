@@ -30,7 +30,7 @@ from cell_devstack.http_framing import Message
 from cell_devstack.local_router import LocalRouter, RouterSettings
 from cell_devstack.traffic import Books, Traffic
 from cell_devstack.world import AWS, AZURE, LocalCell, World, Zips
-from tools import bundle
+from tools.local_zips import local_zips
 
 TENANTS = {AWS: "T-hot-aws", AZURE: "T-hot-azure"}
 MODES = ("coalesced", "alone")
@@ -135,7 +135,9 @@ def main() -> None:
     rounds: dict[tuple[str, str], list[Round]] = defaultdict(list)
     settings = RouterSettings(workers=options.workers, limits={**_LIMITS, "coalesce": True})
     with ExitStack() as stack:
-        world = stack.enter_context(World(_zips(), instances=options.instances, router=settings))
+        world = stack.enter_context(
+            World(Zips(**local_zips()), instances=options.instances, router=settings)
+        )
         for home, tenant in TENANTS.items():
             world.provision(tenant, home)
         world.registry.settle()
@@ -160,13 +162,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--instances", type=int, default=4, help="of the Lambda function")
     parser.add_argument("--workers", type=int, default=1, help="of each router; each bundles alone")
     return parser.parse_args()
-
-
-def _zips() -> Zips:
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    target = bundle.target_for(version, uv=bundle.find_uv())
-    paths = {each.name: bundle.ensure(each, target) for each in bundle.DEPLOYABLES}
-    return Zips(aws=paths["aws_worker"], azure=paths["azure_worker"])
 
 
 _COLUMNS: Mapping[str, Callable[[Round], float]] = {

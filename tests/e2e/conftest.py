@@ -1,7 +1,6 @@
 """One world for each module, from the zips as they are built from this tree."""
 
 import itertools
-import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -9,17 +8,14 @@ import pytest
 from cell_devstack.world import AWS, AZURE, LocalCell, World, Zips
 from tests.e2e.caller import Caller
 from tests.e2e.edge import Edge, Resident, edge_before
-from tools import bundle
+from tools.local_zips import local_zips
 
 _NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def zips() -> Zips:
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    target = bundle.target_for(version, uv=bundle.find_uv())
-    paths = {each.name: bundle.ensure(each, target) for each in bundle.CELLS}
-    return Zips(aws=paths["aws_worker"], azure=paths["azure_worker"])
+    return Zips(**local_zips())
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,6 @@ lock; without Node.js, npm or their network its tests are skipped, loudly.
 """
 
 import base64
-import fcntl
-import hashlib
 import hmac
 import http.client
 import os
@@ -25,6 +23,7 @@ import pytest
 
 from cell_devstack.held_port import HeldPort
 from cell_devstack.process import ChildProcess, PythonProgram
+from tests.npm_packages import installed
 
 INSTALLED = Path(__file__).parents[2] / "build" / "azurite"
 LOCK = Path(__file__).parent / "azurite"
@@ -147,25 +146,9 @@ def _node() -> str:
 
 
 def _azurite() -> Path:
-    """Return the locked Azurite's blob server, installed once for each lock."""
-    digest = hashlib.sha256((LOCK / "package-lock.json").read_bytes()).hexdigest()[:16]
-    folder = INSTALLED / digest
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    with (INSTALLED / "lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)  # Test workers share one installation.
-        if not folder.exists():
-            _install(folder)
-    return folder / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
-
-
-def _install(folder: Path) -> None:
-    draft = Path(tempfile.mkdtemp(dir=INSTALLED))
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(LOCK / name, draft)
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    """Return the locked Azurite's blob server."""
     try:
-        subprocess.run(command, cwd=draft, check=True, timeout=_INSTALL_S_MAX)
+        folder = installed(LOCK, INSTALLED, timeout_s=_INSTALL_S_MAX)
     except (subprocess.SubprocessError, OSError) as failed:
-        shutil.rmtree(draft, ignore_errors=True)
         pytest.skip(f"AZURE BLOB IS NOT TESTED: npm installs no Azurite ({failed})")
-    draft.rename(folder)
+    return folder / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"

@@ -28,7 +28,7 @@ from cell_devstack.world import AWS, AZURE, World, Zips
 from tests.bench.moving.filling import Filler
 from tests.bench.moving.stand_ins import documents_per_s
 from tests.bench.moving.steady import Steady
-from tools import bundle
+from tools.local_zips import local_zips
 
 MOVE_TIMEOUT_S = 600.0
 
@@ -59,7 +59,7 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="moving-")))
         # DynamoDB's stand-in reads a page in 16 ms for each 1,000 documents of its partition.
         world = stack.enter_context(
-            World(_zips(), folder=folder, control=ControlSettings(), store_s=10.0)
+            World(Zips(**local_zips()), folder=folder, control=ControlSettings(), store_s=10.0)
         )
         progress = stack.enter_context(Progress(console=console))
         subjects = [
@@ -249,13 +249,6 @@ def _print(
 def _p(values: list[float], percent: int) -> float:
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
-
-
-def _zips() -> Zips:
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    target = bundle.target_for(version, uv=bundle.find_uv())
-    paths = {each.name: bundle.ensure(each, target) for each in bundle.CELLS}
-    return Zips(aws=paths["aws_worker"], azure=paths["azure_worker"])
 
 
 if __name__ == "__main__":

@@ -1,15 +1,12 @@
 """One isolate for all tests here: Pyodide from npm, and the bundle as it is deployed."""
 
-import fcntl
-import hashlib
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.npm_packages import installed
 from tests.router.worker.edge import Edge
 from tests.router.worker.isolate import HERE, Isolate
 from tools import worker_bundle
@@ -27,15 +24,8 @@ def node() -> str:
 
 @pytest.fixture(scope="session")
 def pyodide(node) -> Path:
-    """Return the locked Pyodide, installed once for each lock."""
-    digest = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()[:16]
-    folder = INSTALLED / digest
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    with (INSTALLED / "lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)  # Test workers share one installation.
-        if not folder.exists():
-            _install(folder)
-    return folder / "node_modules" / "pyodide" / "pyodide.mjs"
+    """Return the locked Pyodide."""
+    return installed(HERE, INSTALLED) / "node_modules" / "pyodide" / "pyodide.mjs"
 
 
 @pytest.fixture(scope="session")
@@ -55,12 +45,3 @@ def isolate(node, pyodide, bundle) -> Iterator[Isolate]:
 @pytest.fixture(scope="session")
 def edge() -> Edge:
     return Edge()
-
-
-def _install(folder: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=INSTALLED) as draft:
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / name, draft)
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-        subprocess.run(command, cwd=draft, check=True)
-        shutil.copytree(draft, folder)

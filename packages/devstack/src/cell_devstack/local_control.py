@@ -8,12 +8,16 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from pydantic import TypeAdapter
+
+from cell_control.domain.placement import recount
+from cell_control.domain.records import Tenant
 from cell_control.server.roles import Role
 from cell_control.server.token_file import (
     NO_TOKENS,
@@ -36,6 +40,7 @@ _PATIENCE_S: Final = 30.0
 _POLL_S: Final = 0.02
 _REGISTRY_KID: Final = "local-world-registry"
 _ANSWER_S: Final = 30.0
+_TENANTS: Final = TypeAdapter(list[Tenant])
 
 
 class Denied(Exception):
@@ -206,9 +211,12 @@ class LocalControl(RestorableProcess):
         return {usage["cell"]: (usage["homes"], usage["standbys"]) for usage in usages}
 
     def recounted_places(self) -> dict[str, tuple[int, int]]:
-        """Return the same, counted anew from the records of tenants, of which none moves."""
-        tenants, cells = self.tenants(), self.ask("GET", "/cells")["cells"]
-        return {name: _places_in(name, tenants) for name in (one["cell"]["id"] for one in cells)}
+        """Return the same, counted anew from the records of tenants."""
+        counted = recount(_TENANTS.validate_python(self.tenants()))
+        return {
+            cell: (counted[cell].homes, counted[cell].standbys) if cell in counted else (0, 0)
+            for cell in self.places()
+        }
 
     def move(self, operation: str, tenants: Collection[str], dest: str, **more: Any) -> None:  # noqa: ANN401 - JSON
         """Begin to move `tenants` to the cell `dest`; `more` are other members of the request."""
@@ -307,14 +315,6 @@ class LocalControl(RestorableProcess):
 
 def _is_at_rest(tenant: Mapping[str, Any]) -> bool:
     return bool(tenant.get("settled")) and tenant.get("move") is None
-
-
-def _places_in(cell: str, tenants: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
-    homes = standbys = 0
-    for tenant in tenants:
-        homes += tenant["home"] == cell
-        standbys += cell in (tenant["standby"], (tenant["leaving"] or {}).get("cell"))
-    return homes, standbys
 
 
 def _parts(items: list[str], size: int) -> list[list[str]]:
