@@ -11,6 +11,7 @@ from cell_control.codec import read
 from cell_control.domain.pace import Limits
 from cell_control.domain.placement import recount, usage_writes
 from cell_control.domain.records import (
+    Base,
     Member,
     Move,
     Operation,
@@ -32,6 +33,23 @@ from tests.control.bench import Bench, Client
 from tests.control.shell import Crashed, Drive, Fault, Step, run
 
 ALPHA, BETA, GAMMA = "aws-alpha", "azure-beta", "gcp-gamma"
+
+
+def forced(tenant: Tenant) -> Tenant:
+    """Return `tenant` as a failover from ALPHA to BETA leaves its record."""
+    return replace(
+        tenant,
+        epoch=18,
+        home=BETA,
+        standby=ALPHA,
+        standby_ordinal=1,
+        state=State.ACTIVE,
+        move=None,
+        base=Base(mode="forced", source=ALPHA, source_epoch=17),
+        settled=False,
+    )
+
+
 STREAMS: Final = ("a", "b", "main")
 """With two stripes there is one in each."""
 

@@ -1,6 +1,7 @@
 """The promises of `LakeTable`, as tests that each table runs; names say what must be true."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -101,6 +102,20 @@ class LakeTablePromises:
         handle.append(1, rows(1, 2))
 
         assert len(read(table)) == 8
+
+    def test_appends_of_many_shards_at_once_all_go_through(
+        self, table: LakeTable, read: Reads
+    ) -> None:
+        def publish(shard: int) -> None:
+            for n in range(1, 5):
+                table.open(f"cell/{shard}").append(n, rows(shard * 100 + n, 1))
+
+        table.open(APP)
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(publish, range(4)))
+
+        assert len({row.seq for row in read(table)}) == 16
+        assert [table.open(f"cell/{shard}").version for shard in range(4)] == [4] * 4
 
     def test_a_handle_tells_which_rows_of_a_stripe_are_there(self, table: LakeTable) -> None:
         table.open(APP).append(1, rows(1, 5) + rows(3, 1, epoch=33) + rows(3, 1, stripe=1))

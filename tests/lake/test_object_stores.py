@@ -1,7 +1,6 @@
 """The Delta table keeps its promises on S3 and on Azure Blob as it does in a folder."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
@@ -37,20 +36,6 @@ class TestDeltaLakeTableInAnObjectStore(LakeTablePromises):
     @pytest.fixture
     def read(self) -> Reads:
         return rows_in
-
-    def test_appends_of_many_shards_at_once_all_go_through(
-        self, table: DeltaLakeTable, read: Reads
-    ) -> None:
-        def publish(shard: int) -> None:
-            for n in range(1, 5):
-                table.open(f"cell/{shard}").append(n, rows(shard * 100 + n, 1))
-
-        table.open(APP)
-        with ThreadPoolExecutor(4) as threads:
-            list(threads.map(publish, range(4)))
-
-        assert len({row.seq for row in read(table)}) == 16
-        assert [table.open(f"cell/{shard}").version for shard in range(4)] == [4] * 4
 
     def test_a_store_that_does_not_answer_is_said_so(self, store: ObjectStore, root: str) -> None:
         name = "aws_endpoint_url" if store.cloud == "aws" else "azure_endpoint"

@@ -122,20 +122,6 @@ class TestDeltaLakeTable(LakeTablePromises):
         with pytest.raises(LakeUnavailable):
             table.open(APP)
 
-    def test_appends_of_many_shards_at_once_all_go_through(
-        self, table: DeltaLakeTable, read: Reads
-    ) -> None:
-        def publish(shard: int) -> None:
-            for n in range(1, 5):
-                table.open(f"cell/{shard}").append(n, rows(shard * 100 + n, 1))
-
-        table.open(APP)
-        with ThreadPoolExecutor(4) as threads:
-            list(threads.map(publish, range(4)))
-
-        assert len({row.seq for row in read(table)}) == 16
-        assert [table.open(f"cell/{shard}").version for shard in range(4)] == [4] * 4
-
     def test_of_many_relays_at_one_shard_one_appends(
         self, table: DeltaLakeTable, read: Reads
     ) -> None:

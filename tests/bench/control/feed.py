@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final, Never
+from typing import Final
 
 import httpx
 import psycopg
@@ -30,6 +30,7 @@ from cell_devstack.local_control import ControlSettings, LocalControl
 from cell_devstack.local_keys import LocalKeys
 from tests.bench.control.feed_clients import READY, Followers
 from tests.bench.control.records import fill
+from tests.bench.control.saying import figure, leave, say
 from tests.bench.router.machine import Machine
 from tests.control.registry.postgres_process import postgres_running, programs
 
@@ -70,12 +71,12 @@ class Peer:
 def main() -> None:
     """Measure and print."""
     options = _options()
-    signal.signal(signal.SIGTERM, _leave)  # Every process is ended on the way out.
+    signal.signal(signal.SIGTERM, leave)  # Every process is ended on the way out.
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="feed-")))
         peers = [Peer("SQLite", stack.enter_context(_sqlite(folder / "sqlite", options)))]
         if programs() is None:
-            _say("NOT MEASURED: no PostgreSQL here")
+            say("NOT MEASURED: no PostgreSQL here")
         else:
             opened = stack.enter_context(_postgres(folder / "postgres", options))
             peers.append(Peer("PostgreSQL", opened))
@@ -83,7 +84,7 @@ def main() -> None:
             for peer in peers[:: -1 if number % 2 else 1]:
                 _snapshots(peer)
                 _changes(peer, options)
-            _say(f"round {number + 1} of {options.rounds}")
+            say(f"round {number + 1} of {options.rounds}")
     sys.stdout.write("\n".join(_report(peers, options)) + "\n")
 
 
@@ -123,7 +124,7 @@ def _serving(folder: Path, url: str, options: Options) -> Iterator[LocalControl]
     def tell(count: int) -> None:
         done[0] += count
         if done[0] % 100_000 == 0:
-            _say(f"{done[0]:,} tenants written")
+            say(f"{done[0]:,} tenants written")
 
     fill(registry, options.tenants, tell)
     registry.close()
@@ -217,7 +218,7 @@ def _report(peers: Sequence[Peer], options: Options) -> Iterator[str]:
     yield f"| measure | {' | '.join(peer.name for peer in peers)} |"
     yield "|---|" + "--:|" * len(peers)
     yield from (
-        f"| {name} | {' | '.join(map(_figure, figures))} |"
+        f"| {name} | {' | '.join(map(figure, figures))} |"
         for name, figures in {
             "from the call until every client has it, median ms": _percent(peers, 50),
             "the same, p99 ms": _percent(peers, 99),
@@ -241,18 +242,6 @@ def _server_version(peers: Sequence[Peer]) -> str:
         return ""
     with postgres_running() as server, psycopg.connect(server.url) as connection:
         return f", PostgreSQL {connection.info.parameter_status('server_version')}"
-
-
-def _figure(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
-
-
-def _leave(*_signal: object) -> Never:
-    raise SystemExit(143)
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
 
 
 if __name__ == "__main__":

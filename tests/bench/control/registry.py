@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, Never
+from typing import Final
 
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,6 +31,7 @@ from cell_control.ports import Key, Registry, Write
 from cell_control.service.publishing import build_snapshot
 from cell_core.wire.registry_keys import RegistrySigner
 from tests.bench.control.records import CELLS, cells, tenant, tenants
+from tests.bench.control.saying import figure, leave, say
 from tests.bench.router.machine import Machine
 from tests.control.registry.postgres_process import postgres_running, programs
 
@@ -73,11 +74,11 @@ class Peer:
 def main() -> None:
     """Measure and print."""
     options = _options()
-    signal.signal(signal.SIGTERM, _leave)  # PostgreSQL is ended on the way out.
+    signal.signal(signal.SIGTERM, leave)  # PostgreSQL is ended on the way out.
     with ExitStack() as stack:
         peers = [Peer("SQLite", stack.enter_context(_sqlite()))]
         if programs() is None:
-            _say("NOT MEASURED: no PostgreSQL here")
+            say("NOT MEASURED: no PostgreSQL here")
         else:
             peers.append(Peer("PostgreSQL", stack.enter_context(_postgres())))
         _load(peers, options)
@@ -85,7 +86,7 @@ def main() -> None:
             for step in _STEPS:
                 for peer in peers[:: -1 if number % 2 else 1]:
                     step(peer, options, number)
-            _say(f"round {number + 1} of {options.rounds}")
+            say(f"round {number + 1} of {options.rounds}")
         server = _server_version(peers)
     sys.stdout.write("\n".join(_report(peers, options, server)) + "\n")
 
@@ -262,22 +263,10 @@ def _report(peers: Sequence[Peer], options: Options, server: str) -> Iterator[st
     yield "|---|" + "--:|" * (len(peers) + len(ratio))
     for measure in peers[0].figures:
         medians = [peer.median(measure) for peer in peers]
-        cells = [_figure(median) for median in medians]
+        cells = [figure(median) for median in medians]
         if ratio:
             cells.append(f"{medians[1] / medians[0]:.2f}")
         yield f"| {measure} | {' | '.join(cells)} |"
-
-
-def _figure(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
-
-
-def _leave(*_signal: object) -> Never:
-    raise SystemExit(143)
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
 
 
 if __name__ == "__main__":

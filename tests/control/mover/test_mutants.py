@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from cell_control.domain.records import Base, State
+from cell_control.domain.records import State
 from cell_control.flows.effects import NoAnswer
 from tests.control.fresh import Modules
 from tests.control.mover.waiting import is_done
-from tests.control.moves import ALPHA, BETA, LIMITS, Scene, level, orphans_in
+from tests.control.moves import ALPHA, BETA, LIMITS, Scene, forced, level, orphans_in
 from tests.control.shell import Fault, name_of
 
 
@@ -138,14 +138,7 @@ def orphaned(modules: Modules) -> None:
     short(scene)
     for _ in range(6):
         scene.write()
-    scene.bench.change(
-        epoch=18,
-        home=BETA,
-        standby=ALPHA,
-        standby_ordinal=1,
-        base=Base(mode="forced", source=ALPHA, source_epoch=17),
-        settled=False,
-    )
+    scene.bench.put(forced(scene.bench.tenant()))
     lost = list(scene.client.acked)
     scene.settle(until=is_done)
     assert set(orphans_in(scene, BETA)) == set(lost)
@@ -158,16 +151,7 @@ def frozen_and_forced(modules: Modules) -> None:
     drive = scene.drive(scene.mover(), writes=False)
     while "freeze" not in scene.rows():
         drive.step()
-    scene.bench.change(
-        epoch=18,
-        home=BETA,
-        standby=ALPHA,
-        standby_ordinal=1,
-        state=State.ACTIVE,
-        move=None,
-        base=Base(mode="forced", source=ALPHA, source_epoch=17),
-        settled=False,
-    )
+    scene.bench.put(forced(scene.bench.tenant()))
     scene.settle(scene.mover("m-2"), until=is_done)
     fences = scene.bench.cells[ALPHA].fences("T-1")
     assert [fence.seq for fence in fences] == [0, 0]

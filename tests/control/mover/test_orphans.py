@@ -10,13 +10,13 @@ import pytest
 
 from cell_control.codec import read
 from cell_control.domain.placement import usage_writes
-from cell_control.domain.records import Base, State, Tenant, Usage
+from cell_control.domain.records import Base, Tenant, Usage
 from cell_control.flows.follow import follow
 from cell_core.domain.fence import Role
 from cell_core.domain.ids import owner
 from tests.control.bench import CELLS
 from tests.control.mover.waiting import is_done
-from tests.control.moves import ALPHA, BETA, Scene, level, orphans_in
+from tests.control.moves import ALPHA, BETA, Scene, forced, level, orphans_in
 from tests.control.shell import Drive, Fault, run
 
 
@@ -26,17 +26,7 @@ def failed_over(*, lost: int = 6) -> Scene:
     level(scene)
     for _ in range(lost):
         scene.write()
-    tenant = scene.bench.tenant()
-    forced = replace(
-        tenant,
-        epoch=18,
-        home=BETA,
-        standby=ALPHA,
-        standby_ordinal=1,
-        base=Base(mode="forced", source=ALPHA, source_epoch=17),
-        settled=False,
-    )
-    put(scene, forced)
+    put(scene, forced(scene.bench.tenant()))
     return scene
 
 
@@ -193,16 +183,7 @@ def test_a_frozen_home_whose_tail_was_lost_is_compared_and_not_sealed():
     drive = scene.drive(scene.mover(), writes=False)
     while "freeze" not in scene.rows():
         drive.step()
-    scene.bench.change(
-        epoch=18,
-        home=BETA,
-        standby=ALPHA,
-        standby_ordinal=1,
-        state=State.ACTIVE,
-        move=None,
-        base=Base(mode="forced", source=ALPHA, source_epoch=17),
-        settled=False,
-    )
+    scene.bench.put(forced(scene.bench.tenant()))
     lost = list(scene.client.acked)
 
     scene.settle(scene.mover("m-2"), until=is_done)
