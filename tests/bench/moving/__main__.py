@@ -57,9 +57,8 @@ def main() -> int:
     console = Console(width=100)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="moving-")))
-        # DynamoDB's stand-in reads a page in 16 ms for each 1,000 documents of its partition.
         world = stack.enter_context(
-            World(Zips(**local_zips()), folder=folder, control=ControlSettings(), store_s=10.0)
+            World(Zips(**local_zips()), folder=folder, control=ControlSettings())
         )
         progress = stack.enter_context(Progress(console=console))
         subjects = [

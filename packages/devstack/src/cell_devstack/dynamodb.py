@@ -46,7 +46,7 @@ class DynamoStandIn(RestorableProcess):
             self._process = None
 
     def _begin(self) -> ChildProcess:
-        program = PythonProgram(module="ministack", site_packages=True)
+        program = PythonProgram(module="cell_devstack.dynamodb_child", site_packages=True)
         return ChildProcess(
             program, env=self._environment(), cwd=self._folder, log_path=self.log_path
         )
