@@ -242,3 +242,46 @@ def test_a_probe_that_was_too_slow_leaves_a_clean_one_in_force_and_no_other() ->
     assert replaces(slow, failed)
     assert replaces(slow, None)
     assert replaces(failed, clean)
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_probe_of_a_cell_that_is_too_busy_finds_nothing_wrong_and_leaves_nothing(status) -> None:
+    cell = ProbedCell()
+    clean, failed = cell.probe(), Probe(at_ms=1, contract="1", problems=("transfer: 500",))
+    cell.fault = _busy_for_one(status, "/process")
+    busy = cell.probe("busy")
+    cell.fault = None
+
+    assert [problem.partition(": ")[2] for problem in busy.problems] == [f"{status}, given up"]
+    assert not replaces(busy, clean)
+    assert replaces(busy, failed)
+    assert replaces(busy, None)
+    assert cell.tenants() == []
+
+
+def test_what_a_probe_found_wrong_before_the_cell_was_busy_counts() -> None:
+    cell = ProbedCell()
+    clean = cell.probe()
+    answers = iter((418, 503))
+
+    def wrong_then_busy(serve: Serve, request: Request) -> Response:
+        response = serve(request)
+        well = response.status in (200, 201)
+        return response if well else dataclasses.replace(response, status=next(answers, 503))
+
+    cell.fault = wrong_then_busy
+    found = cell.probe("wrong")
+
+    assert len(found.problems) == 2
+    assert replaces(found, clean)
+
+
+def _busy_for_one(status: int, end: str) -> Fault:
+    times = itertools.count()
+
+    def busy(serve: Serve, request: Request) -> Response:
+        response = serve(request)
+        third = _is(request, end) and next(times) == 2
+        return _instead(response, status, code="overloaded") if third else response
+
+    return busy

@@ -42,16 +42,18 @@ class CellUnreachable(Exception):
     """The cell did not answer."""
 
 
-_TOO_SLOW: Final = "too slow, given up"
+_GIVEN_UP: Final = "given up"
+_UNABLE: Final = frozenset({429, 502, 503, 504})
+"""A cell answers so while it, its database or its gateway has too much to do."""
 
 
 def replaces(probe: Probe, last: Probe | None) -> bool:
     """Say whether `probe` says more than `last` does.
 
-    One that was too slow to be ended has found nothing wrong: it may be the prober that was slow.
-    The last clean one stays in force instead, until it is too old.
+    One that was given up, as the cell was too slow or too busy, has found nothing wrong: it may be
+    the prober that was slow. The last clean one stays in force instead, until it is too old.
     """
-    unended = bool(probe.problems) and all(p.endswith(_TOO_SLOW) for p in probe.problems)
+    unended = bool(probe.problems) and all(p.endswith(_GIVEN_UP) for p in probe.problems)
     return not (unended and last is not None and not last.problems)
 
 
@@ -68,7 +70,8 @@ class ParityProbe:
     def run(self, tag: str) -> Probe:
         """Return what a probe finds; its canary's id is made of the time and `tag`.
 
-        Takes about 50 requests; gives up after 20 s. Whatever happens, it tries to remove what it
+        Takes about 50 requests; gives up after 20 s, and where the cell says that it cannot answer
+        now: what follows would differ because of that alone. Whatever happens, it tries to remove what it
         made, and canaries that an earlier one left.
         """
         at_ms = self._clock.now_ms()
@@ -89,11 +92,13 @@ class ParityProbe:
             step = next(steps)
             for _ in range(STEPS_MAX):
                 answer = self._ask(canary, step)
+                if _is_unable(step, answer):
+                    return [*problems, f"{step.name}: {answer.status}, {_GIVEN_UP}"]
                 problem = self._problem(step, answer)
                 if problem:
                     problems.append(problem)
                 if self._clock.now_ms() > until_ms:
-                    return [*problems, f"{step.name}: {_TOO_SLOW}"]
+                    return [*problems, f"{step.name}: too slow, {_GIVEN_UP}"]
                 step = steps.send(answer)
         except CellUnreachable:
             return [*problems, "no answer"]
@@ -137,6 +142,11 @@ class ParityProbe:
         names = [n for n in listed or () if isinstance(n, str) and _is_stale(n, at_ms)]
         for name in names[:STALE_MAX]:
             self._clean(self._canary(name))
+
+
+def _is_unable(step: Step, answer: Answer) -> bool:
+    asked_for = answer.status == step.status and answer.at("code") == step.code
+    return answer.status in _UNABLE and not asked_for
 
 
 def _is_stale(name: str, at_ms: int) -> bool:
