@@ -1,7 +1,7 @@
 """Write the README of each Terraform module and root: `python -m tools.terraform_docs write`.
 
 What a module is for is written by hand in its README, above the mark; inputs, outputs and resources
-below it come from its files. `check` says which are out of date.
+below it come from its files, and so does the table in SCANNER.md. `check` says which are stale.
 """
 
 import argparse
@@ -13,7 +13,9 @@ from typing import Final
 
 from tools import hcl
 from tools.terraform_contract import TERRAFORM, Tree
+from tools.terraform_skips import table
 
+SCANNER: Final = "SCANNER.md"
 MARK: Final = "<!-- Below this line: written by `python -m tools.terraform_docs write`. -->"
 
 
@@ -25,26 +27,37 @@ def main() -> int:
     stale = list(stale_readmes(TERRAFORM))
     for name in stale:
         if verb == "write":
-            (TERRAFORM / name).write_text(readme(TERRAFORM, Path(name).parent.as_posix()))
+            (TERRAFORM / name).write_text(written(TERRAFORM, name))
         print(f"{name}: {'written' if verb == 'write' else 'out of date'}", file=sys.stderr)
     return 1 if stale and verb == "check" else 0
 
 
 def stale_readmes(root: Path) -> Iterator[str]:
-    """Yield the READMEs below `root` that do not say what the files say."""
-    for name in Tree(root).names():
-        path = root / name / "README.md"
-        if not path.exists() or path.read_text() != readme(root, name):
-            yield f"{name}/README.md"
+    """Yield the documents below `root` that do not say what the files say."""
+    for name in [*(f"{folder}/README.md" for folder in Tree(root).names()), SCANNER]:
+        path = root / name
+        if not path.exists() or path.read_text() != written(root, name):
+            yield name
+
+
+def written(root: Path, name: str) -> str:
+    """Return what the document `name` below `root` should say."""
+    if name == SCANNER:
+        return "\n\n".join([_own(root / name), MARK, table(root)]) + "\n"
+    return readme(root, Path(name).parent.as_posix())
 
 
 def readme(root: Path, name: str) -> str:
     """Return the README of one module or root: its own words, then what its files say."""
     module = Tree(root).module(name)
-    path = root / name / "README.md"
-    own = path.read_text().partition(MARK)[0].rstrip() if path.exists() else f"# {name}"
+    own = _own(root / name / "README.md") or f"# {name}"
     parts = [own, MARK, *_inputs(module), *_outputs(module), *_resources(module)]
     return "\n\n".join(parts) + "\n"
+
+
+def _own(path: Path) -> str:
+    """Return what was written by hand, if anything."""
+    return path.read_text().partition(MARK)[0].rstrip() if path.exists() else ""
 
 
 def _inputs(module: hcl.Block) -> Iterator[str]:

@@ -19,7 +19,7 @@ def test_the_sdk_reads_what_it_is() -> None:
     attributes = event.get_attributes()
     assert attributes["specversion"] == "1.0"
     assert attributes["source"] == "urn:cells:T-1:records:main"
-    assert attributes["type"] == "record_put.v1"
+    assert attributes["type"] == "records.record_put.v1"
     assert attributes["id"] == "17.00000000000000000007.02"
     assert attributes["sequence"] == "00000000000000000007.02"
     assert attributes["time"] == "2023-11-14T22:13:19.123Z"

@@ -77,6 +77,24 @@ class Two:
         while more:
             _, more = side.cell.remover.truncate(TENANT, 0, epoch=to, seq=base[0], chain=base[1])
 
+    def drop(self, side: Side, epoch: int) -> None:
+        """Remove the tenant from a cell, as a mover does with an old home."""
+        while side.cell.remover.drop(TENANT, epoch, DEADLINE_MS):
+            pass
+
+    def bring_back(self, to: int) -> None:
+        """Move the tenant to the first cell again, which holds nothing of it."""
+        at = self.away.fence()
+        fence = Fence(
+            role=Role.STANDBY, epoch=at.epoch, seq=at.seq, chain=at.chain, digest=at.digest
+        )
+        self.alpha.cell.controller.provision(TENANT, [fence], DEADLINE_MS)
+        self.alpha.settle_once()
+        for prefix in (ENTITY, IDEMPOTENCY, LOG):
+            self.home.take(sorted(self.away.exported(prefix), key=lambda d: -d.version))
+        self.alpha.settle_once()
+        self.move(self.away, self.home, epoch=at.epoch, to=to, name="aws-alpha")
+
     def settle(self) -> None:
         self.alpha.settle()
         self.beta.settle()
@@ -245,18 +263,10 @@ def test_a_tenant_that_was_dropped_and_comes_back_with_its_history_is_not_publis
     two.write(two.home, 3, EPOCH)
     two.move(two.home, two.away, epoch=EPOCH, to=MOVED, name="azure-beta")
     two.settle()
-    while two.alpha.cell.remover.drop(TENANT, MOVED, DEADLINE_MS):
-        pass
+    two.drop(two.alpha, MOVED)
     two.write(two.away, 2, MOVED)
 
-    at = two.away.fence()
-    fence = Fence(role=Role.STANDBY, epoch=MOVED, seq=at.seq, chain=at.chain, digest=at.digest)
-    two.alpha.cell.controller.provision(TENANT, [fence], DEADLINE_MS)
-    two.alpha.settle_once()
-    for prefix in (ENTITY, IDEMPOTENCY, LOG):
-        two.home.take(sorted(two.away.exported(prefix), key=lambda d: -d.version))
-    two.alpha.settle_once()
-    two.move(two.away, two.home, epoch=MOVED, to=RETURNED, name="aws-alpha")
+    two.bring_back(RETURNED)
     two.write(two.home, 2, RETURNED)
     two.settle()
 

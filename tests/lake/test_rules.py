@@ -1,60 +1,34 @@
-"""Small rules of a relay: how long journals are kept, what waits for what, which dates are due."""
+"""Small rules of a relay: what is behind, what waits for what, which dates are due."""
 
 import pytest
 
 from cell_core.domain.fence import GENESIS, Fence, Role
 from cell_lake.domain.dirty import STRIPES_MAX, DirtySet
 from cell_lake.domain.housekeeping import DateFiles, dates_due
-from cell_lake.domain.retention import KEPT_MS, is_behind, kept_from
 from cell_lake.domain.shards import SHARDS, Stripe
 from cell_lake.domain.state import Cursor
-from tests.contract.cell_samples import START_MS
-from tests.lake.journals import entry_after
-
-
-def entries(count: int) -> list:
-    """Return entries 1 to `count`, a millisecond apart."""
-    fence = Fence(role=Role.ACTIVE, epoch=17)
-    return [entry_after(fence, "T-1", seq) for seq in range(1, count + 1)]
 
 
 @pytest.mark.parametrize(
-    ("cursor", "after_ms", "kept"),
+    ("cursor", "is_at"),
     [
-        (0, 10 * KEPT_MS, 1),  # Nothing is confirmed.
-        (4, 10 * KEPT_MS, 4),  # The one at the cursor proves that nothing was cut off below it.
-        (9, KEPT_MS + 3, 4),  # Confirmed, but not a week old.
-        (9, 10 * KEPT_MS, 6),
-    ],
-)
-def test_entries_are_kept_until_confirmed_and_a_week_at_least(
-    cursor: int, after_ms: int, kept: int
-) -> None:
-    found = kept_from(Cursor(seq=cursor), entries(6), START_MS + after_ms)
-
-    assert found == kept
-
-
-@pytest.mark.parametrize(
-    ("cursor", "behind"),
-    [
-        (Cursor(seq=5, chain="c"), False),
-        (Cursor(seq=5, chain=""), False),  # The last one could not be read.
-        (Cursor(seq=5, chain="d"), True),
-        (Cursor(seq=4, chain="c"), True),
-        (Cursor(seq=6, chain="c"), True),  # Cut back below it.
+        (Cursor(seq=5, chain="c"), True),
+        (Cursor(seq=5, chain=""), True),  # The last one could not be read.
+        (Cursor(seq=5, chain="d"), False),
+        (Cursor(seq=4, chain="c"), False),
+        (Cursor(seq=6, chain="c"), False),  # Cut back below it.
     ],
 )
 def test_a_stripe_is_behind_unless_its_cursor_is_at_its_fence(
-    cursor: Cursor, behind: object
+    cursor: Cursor, is_at: object
 ) -> None:
     fence = Fence(role=Role.ACTIVE, epoch=17, seq=5, chain="c")
 
-    assert is_behind(cursor, fence) is behind
+    assert cursor.is_at(fence) is is_at
 
 
 def test_a_new_stripe_is_not_behind() -> None:
-    assert not is_behind(Cursor(), Fence(role=Role.ACTIVE, epoch=17, chain=GENESIS))
+    assert Cursor().is_at(Fence(role=Role.ACTIVE, epoch=17, chain=GENESIS))
 
 
 def test_shards_are_stable_and_all_used() -> None:

@@ -10,12 +10,12 @@ from deltalake import DeltaTable, Field, Schema
 from deltalake.schema import PrimitiveType
 
 from cell_lake.arrow import batch_of_lineage, batch_of_rows
-from cell_lake.domain.housekeeping import DateFiles
+from cell_lake.domain.housekeeping import KEPT_H, DateFiles
 from cell_lake.domain.lineage import LineageRecord, rows_of_lineage
 from cell_lake.domain.rows import Row
 from cell_lake.domain.schema import EVENTS, LINEAGE, Column, faults_of
 from cell_lake.errors import LakeConflict, LakeSchemaDiffers, LakeUnavailable
-from cell_lake.housekeeping import compact_due, vacuum_due
+from cell_lake.housekeeping import compact_due
 from cell_lake.lineage_export import LineageTable
 from cell_lake.ports import LakeHandle, LakeTable
 from cell_lake.table_delta import DeltaLakeTable
@@ -91,7 +91,7 @@ class TestDeltaLakeTable(LakeTablePromises):
             DateFiles(date="2023-11-14", files=1, small=1),
             DateFiles(date="2023-11-15", files=1, small=1),
         ]
-        assert vacuum_due(table) == 0
+        assert table.vacuum(KEPT_H) == 0
 
     def test_a_column_that_newer_code_added_stays_empty_in_rows_of_older_code(
         self, table: DeltaLakeTable, read: Reads

@@ -1,4 +1,4 @@
-"""Keep the lake quick to read: join small files, remove those that nobody can need any more.
+"""Keep the lake quick to read: join small files.
 
 One caller at a time saves work; two at once cost a conflict, never a row.
 """
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cell_core.domain.errors import BackendError, Conflict
 from cell_lake.arrow import date_of
-from cell_lake.domain.housekeeping import KEPT_H, dates_due
+from cell_lake.domain.housekeeping import dates_due
 from cell_lake.ports import LakeTable
 
 
@@ -42,12 +42,3 @@ def compact_due(table: LakeTable, now_ms: int) -> Kept:
         kept.files_before += done.files_before
         kept.files_after += done.files_after
     return kept
-
-
-def vacuum_due(table: LakeTable) -> int:
-    """Remove files that no state of the last week needs; return how many.
-
-    Raises:
-        LakeUnavailable: Some may be left.
-    """
-    return table.vacuum(KEPT_H)

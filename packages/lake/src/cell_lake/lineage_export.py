@@ -9,9 +9,10 @@ from typing import Final
 
 from cell_lake.arrow import batch_of_lineage
 from cell_lake.delta_errors import translated
+from cell_lake.domain.housekeeping import LIVE_FILES_MAX
 from cell_lake.domain.lineage import LineageRecord, rows_of_lineage
 from cell_lake.domain.schema import LINEAGE
-from cell_lake.table_delta import append, opened
+from cell_lake.table_delta import append, files_of, opened, vacuum
 
 APPLICATION: Final = "lineage"
 
@@ -53,3 +54,15 @@ class LineageTable:
             append(table, batch_of_lineage(rows), APPLICATION, rev)
             return len(rows)
         return 0
+
+    def tidy(self, keep_h: int) -> None:
+        """Join the table's files once they are many, and remove those unneeded for `keep_h` hours.
+
+        Raises:
+            LakeConflict, LakeUnavailable, LakeOutcomeUnknown: As `LakeTable.compact`.
+        """
+        table = opened(self.url, LINEAGE, partition=None, options=self.options)
+        if len(files_of(table)) >= LIVE_FILES_MAX:
+            with translated("compact", writes="files"):
+                table.optimize.compact()
+        vacuum(table, keep_h)

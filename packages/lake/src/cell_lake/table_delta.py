@@ -38,6 +38,7 @@ FILE_BYTES: Final = 128 * 1024 * 1024
 """What compaction aims at."""
 
 _KEY: Final = ("epoch", "seq", "index")
+_LAST: Final = ("tenant_id", "stripe", "epoch", "seq", "chain")
 
 _KINDS: Final[Mapping[str, Kind]] = {
     "string": "text",
@@ -78,16 +79,7 @@ class DeltaLakeTable:
 
     def vacuum(self, older_than_h: int) -> int:
         """See `LakeTable.vacuum`; files of writers that died before their commit go too."""
-        table = self._opened()
-        with translated("vacuum"):
-            gone = table.vacuum(
-                retention_hours=older_than_h,
-                dry_run=False,
-                enforce_retention_duration=False,
-                full=True,
-            )
-            table.cleanup_metadata()
-        return len(gone)
+        return vacuum(self._opened(), older_than_h)
 
     def erase(self, tenant: str) -> int:
         """See `LakeTable.erase`; each file that holds a row of the tenant is written anew."""
@@ -115,6 +107,32 @@ class DeltaLakeTable:
     def files(self) -> Sequence[str]:
         """See `LakeTable.files`."""
         return files_of(self._opened())
+
+    def is_there(self) -> bool:
+        """Say whether there is a table; every other call makes one where there is none.
+
+        Raises:
+            LakeUnavailable: The store did not answer.
+        """
+        with translated("open"):
+            return DeltaTable.is_deltatable(self.url, dict(self.options) if self.options else None)
+
+    def last_rows(self, cell: str) -> Mapping[Stripe, tuple[int, int, str]]:
+        """Return the last (epoch, seq, chain) that `cell` wrote of each stripe; reads all its rows.
+
+        Raises:
+            LakeUnavailable: The store did not answer.
+        """
+        table = self._opened()
+        quoted = cell.replace("'", "''")
+        last: dict[Stripe, tuple[int, int, str]] = {}
+        with translated("last rows"):
+            for batch in table.scan(columns=list(_LAST), predicate=f"cell = '{quoted}'"):
+                columns = (batch[name].to_pylist() for name in _LAST)
+                for tenant, number, *at in zip(*columns, strict=True):
+                    stripe, place = Stripe(tenant, number), tuple(at)
+                    last[stripe] = max(last.get(stripe, place), place)
+        return last
 
     def _opened(self) -> DeltaTable:
         return opened(self.url, EVENTS, partition=PARTITION, options=self.options)
@@ -190,6 +208,23 @@ def opened(
     if faults:
         raise LakeSchemaDiffers(faults=faults)
     return table
+
+
+def vacuum(table: DeltaTable, older_than_h: int) -> int:
+    """Remove files of `table` as `LakeTable.vacuum` does; return how many.
+
+    Raises:
+        LakeUnavailable: Some may be left.
+    """
+    with translated("vacuum"):
+        gone = table.vacuum(
+            retention_hours=older_than_h,
+            dry_run=False,
+            enforce_retention_duration=False,
+            full=True,
+        )
+        table.cleanup_metadata()
+    return len(gone)
 
 
 def files_of(table: DeltaTable) -> list[str]:

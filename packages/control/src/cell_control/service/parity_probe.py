@@ -71,8 +71,8 @@ class ParityProbe:
         """Return what a probe finds; its canary's id is made of the time and `tag`.
 
         Takes about 50 requests; gives up after 20 s, and where the cell says that it cannot answer
-        now: what follows would differ because of that alone. Whatever happens, it tries to remove what it
-        made, and canaries that an earlier one left.
+        now: what follows would differ because of that alone. Whatever happens, it tries to remove
+        what it made, and canaries that an earlier one left.
         """
         at_ms = self._clock.now_ms()
         canary = self._canary(f"{CANARY_PREFIX}{at_ms:015d}.{tag}"[:64])

@@ -12,9 +12,8 @@ from typing import Final
 import duckdb
 
 from cell_lake.cli.around import Around
-from cell_lake.cli.places import add_options, places_of
-from cell_lake.cli.shown import FORMS, Form, write_parquet, write_rows
-from cell_lake.query import connect_all
+from cell_lake.cli.places import add_options, connected
+from cell_lake.cli.shown import FORMS, ColumnsMissing, Form, write_parquet, write_rows
 from cell_lake.views import VIEWS
 
 _PROMPT: Final = "lake> "
@@ -44,21 +43,27 @@ def query(options: argparse.Namespace, around: Around) -> int:
     form: Form = options.format or ("json" if around.json else "table")
     if form == "parquet" and options.output is None:
         raise around.fail("Parquet goes to a file.", "Name it with --output.", code="usage")
-    with connect_all(places_of(options, around)) as connection:
+    with connected(options, around) as connection:
         try:
             if form == "parquet":
                 sql = options.sql.strip().rstrip(";")
                 count = write_parquet(connection, sql, options.output)
             elif options.output is not None:
                 with options.output.open("w", encoding="utf-8", newline="") as file:
-                    found = connection.execute(options.sql)
+                    found = _executed(connection, options.sql)
                     count = write_rows(found, form, file, is_terminal=False)
             else:
-                found = connection.execute(options.sql)
+                found = _executed(connection, options.sql)
                 write_rows(found, form, around.out, is_terminal=around.out.isatty())
                 return 0
         except duckdb.Error as wrong:
             raise _refused(wrong, around) from None
+        except ColumnsMissing as wrong:
+            raise around.fail(
+                f"A CloudEvent needs {', '.join(wrong.names)} too.",
+                "Ask for whole rows: from events_canonical where ...",
+                code="query",
+            ) from None
         except OSError as wrong:
             raise around.fail(
                 f"{options.output} cannot be written ({type(wrong).__name__}).", code="usage"
@@ -73,18 +78,30 @@ def shell(options: argparse.Namespace, around: Around) -> int:
     if is_asked:
         with suppress(ImportError):
             import readline  # noqa: F401, PLC0415 - lines can be edited where it is there
-    with connect_all(places_of(options, around)) as connection:
+    with connected(options, around) as connection:
         if is_asked:
             around.out.write(f"Tables: events, lineage. Views: {', '.join(VIEWS)}. Ctrl-D ends.\n")
         while (statement := _statement(around, is_asked=is_asked)) is not None:
             if not statement:
                 continue
             try:
-                found = connection.execute(statement)
+                found = _executed(connection, statement)
                 write_rows(found, "table", around.out, is_terminal=around.out.isatty())
             except duckdb.Error as wrong:
                 around.err.write(f"{_first_line(wrong)}\n")
     return 0
+
+
+def _executed(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:
+    """Run one statement.
+
+    Raises:
+        duckdb.Error: It is wrong, or not one.
+    """
+    count = len(connection.extract_statements(sql))
+    if count != 1:
+        raise duckdb.InvalidInputException(f"That is {count} statements, not one.")
+    return connection.execute(sql)
 
 
 def _statement(around: Around, *, is_asked: bool) -> str | None:

@@ -1,46 +1,25 @@
 """`cellctl lake backfill`: what a tenant's journal has and the lake has not, written once.
 
-It works on the cell's own store, with the settings of that cell's relay. Refuses entries that the
+It works on the cell's own store, with the settings of that cell's relay. Refuses entries that a
 relay has yet to publish.
 """
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from importlib.metadata import entry_points
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from cell_core.domain.errors import Conflict
-from cell_core.ports import CellStore
-from cell_core.system import SettingsError
 from cell_lake.cli.around import Around
-from cell_lake.domain.limits import Limits
+from cell_lake.cli.stores import Opened, add_options, opened_of
+from cell_lake.domain.reading import END
 from cell_lake.domain.shards import Origin, Stripe
+from cell_lake.domain.state import Cursor
 from cell_lake.flows.backfill import Backfilled, backfill
-from cell_lake.flows.intents import Flush
-from cell_lake.flows.run import run
-from cell_lake.ports import LakeTable
+from cell_lake.flows.pass_by import pass_by
 
-STORES: Final = "cell_lake.stores"
-"""Entry points, one a cloud: each opens a cell's store and lake from a relay's settings."""
-
-TRIES_MAX: Final = 20
 STEPS_MAX: Final = 1_000_000
-SETTINGS_BYTES_MAX: Final = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """A cell's store, its lake, and whose they are."""
-
-    store: CellStore
-    table: LakeTable
-    origin: Origin
-
-
-Open = Callable[[Mapping[str, str]], Opened]
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -51,15 +30,16 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         description="At the tenant's home, with the settings and the rights of its relay.",
     )
     filled.add_argument("tenant")
-    filled.add_argument("--cloud", required=True, help="aws or azure: where the home is")
+    add_options(filled, "the home is")
     filled.add_argument(
-        "--settings",
-        type=Path,
-        required=True,
-        help="the settings of the relay's function, a line NAME=TEXT each",
+        "--left",
+        action="append",
+        default=[],
+        metavar="CLOUD:SETTINGS",
+        help="entries of a cell that dropped the tenant too early, and its relay's settings",
     )
     filled.add_argument(
-        "--also",
+        "--gone",
         action="append",
         default=[],
         metavar="CELL:ORDINAL:CLOUD",
@@ -70,8 +50,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def fill(options: argparse.Namespace, around: Around) -> int:
     """Backfill all stripes of a tenant."""
-    opened = _opened(options, around)
-    writers = [opened.origin, *(_origin(text, around) for text in options.also)]
+    opened = opened_of(options.cloud, options.settings, around)
+    left = [_left(text, around) for text in options.left]
+    gone = [_origin(text, around) for text in options.gone]
     fence = opened.store.read(Stripe(options.tenant, 0).partition, ()).fence
     if fence is None:
         raise around.fail(
@@ -81,61 +62,68 @@ def fill(options: argparse.Namespace, around: Around) -> int:
         )
     rows = looked_at = 0
     for number in range(fence.stripes):
-        stripe, after = Stripe(options.tenant, number), 0
-        for _ in range(STEPS_MAX):
-            done = _step(opened, stripe, writers, after, around)
-            rows, looked_at = rows + done.rows, looked_at + done.looked_at
-            if done.after is None:
-                break
-            after = done.after
+        done = fill_stripe(opened, Stripe(options.tenant, number), left, gone, around)
+        rows, looked_at = rows + done.rows, looked_at + done.looked_at
     told = {"entries": looked_at, "rows": rows}
     text = json.dumps(told) if around.json else f"{looked_at} entries, {rows} rows were missing."
     around.out.write(text + "\n")
     return 0
 
 
-def _step(
-    opened: Opened, stripe: Stripe, writers: list[Origin], after: int, around: Around
+def fill_stripe(
+    opened: Opened,
+    stripe: Stripe,
+    left: Sequence[Opened],
+    gone: Sequence[Origin],
+    around: Around,
 ) -> Backfilled:
-    """Do one step; a relay that is at work on the same shard comes between now and then."""
-    for attempt in range(1, TRIES_MAX + 1):
-        flush = Flush(
-            origin=opened.origin, shard=stripe.shard, now_ms=around.now_ms(), limits=Limits()
-        )
-        try:
-            return run(backfill(flush, stripe, writers, after), opened.store, opened.table)
-        except Conflict:
-            if attempt == TRIES_MAX:
-                raise
-    raise AssertionError("the last attempt returns or raises")
+    """Backfill a journal, with the entries of cells that no longer have it, or are gone.
+
+    Raises:
+        CellError: Do it again.
+    """
+    passed = _passed(opened, left, stripe, around)
+    others = {**dict.fromkeys(gone, END), **{each.origin: passed for each in left}}
+    rows = looked_at = 0
+    for done in _steps(opened, stripe, others, around):
+        rows, looked_at = rows + done.rows, looked_at + done.looked_at
+    return Backfilled(looked_at=looked_at, rows=rows, after=None)
 
 
-def _opened(options: argparse.Namespace, around: Around) -> Opened:
-    found = [one for one in entry_points(group=STORES) if one.name == options.cloud]
-    if not found:
-        raise around.fail(f"There is no cloud {options.cloud} here.", code="usage")
-    opener: Open = found[0].load()
-    try:
-        return opener(_settings(options.settings, around))
-    except SettingsError as wrong:
-        raise around.fail(str(wrong), "docs/settings.md lists a relay's.", code="usage") from None
+def _steps(
+    opened: Opened, stripe: Stripe, others: Mapping[Origin, Cursor], around: Around
+) -> Iterator[Backfilled]:
+    after: int | None = 0
+    for _ in range(STEPS_MAX):
+        if after is None:
+            return
+        step = partial(backfill, stripe=stripe, others=others, after=after)
+        done = opened.run(step, stripe.shard, around)
+        yield done
+        after = done.after
 
 
-def _settings(path: Path, around: Around) -> dict[str, str]:
-    try:
-        with path.open("rb") as file:
-            text = file.read(SETTINGS_BYTES_MAX).decode()
-    except (OSError, UnicodeDecodeError) as wrong:
-        raise around.fail(
-            f"{path} cannot be read ({type(wrong).__name__}).", code="usage"
-        ) from None
-    pairs = [line.partition("=") for line in text.splitlines() if line.strip()]
-    return {name.strip(): value.strip() for name, _, value in pairs}
+def _passed(opened: Opened, left: Sequence[Opened], stripe: Stripe, around: Around) -> Cursor:
+    """Have the relays of `left` pass by all that the home has now; return where that ends."""
+    fence = opened.store.read(stripe.partition, ()).fence
+    if fence is None:
+        return Cursor()
+    end = Cursor(epoch=fence.epoch, seq=fence.seq, chain=fence.chain)
+    for each in left:
+        each.run(partial(pass_by, stripe=stripe, end=end), stripe.shard, around)
+    return end
+
+
+def _left(text: str, around: Around) -> Opened:
+    cloud, _, path = text.partition(":")
+    if not cloud or not path:
+        raise around.fail("--left is CLOUD:SETTINGS, such as aws:relay.env.", code="usage")
+    return opened_of(cloud, Path(path), around)
 
 
 def _origin(text: str, around: Around) -> Origin:
     cell, _, rest = text.partition(":")
     ordinal, _, cloud = rest.partition(":")
     if not cell or not ordinal.isdigit() or not cloud:
-        raise around.fail("--also is CELL:ORDINAL:CLOUD.", code="usage")
+        raise around.fail("--gone is CELL:ORDINAL:CLOUD.", code="usage")
     return Origin(cell=cell, ordinal=int(ordinal), cloud=cloud)

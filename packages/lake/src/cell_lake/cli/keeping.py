@@ -1,4 +1,4 @@
-"""`cellctl lake compact` and `erase`: what a relay may not do, for an operator or a schedule.
+"""`cellctl lake maintain`, `compact` and `erase`: what a relay may not do.
 
 Refuses to erase unasked: what is erased can be written again only from a journal that still has it.
 """
@@ -8,7 +8,8 @@ import json
 from typing import Final
 
 from cell_lake.cli.around import Around
-from cell_lake.cli.places import add_options, events_of
+from cell_lake.cli.places import add_options, events_of, lineage_of
+from cell_lake.cli.proving import export
 from cell_lake.domain.housekeeping import KEPT_H
 from cell_lake.housekeeping import compact_due
 
@@ -17,14 +18,20 @@ UNFINISHED: Final = 6
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add these commands."""
-    kept = commands.add_parser(
-        "compact",
-        help="join small files, then remove those that nobody can need any more",
-        description="For a schedule: each hour, by an identity that may read and delete.",
-    )
-    kept.add_argument("--keep-h", type=int, default=KEPT_H, help=f"hours of old states, {KEPT_H}")
-    add_options(kept)
-    kept.set_defaults(command=compact)
+    for name, command, text in (
+        ("maintain", maintain, "compact, then lineage: all that a schedule has to do"),
+        ("compact", compact, "join small files, then remove those that nobody can need any more"),
+    ):
+        kept = commands.add_parser(
+            name,
+            help=text,
+            description="For a schedule, by an identity that may read and delete.",
+        )
+        kept.add_argument(
+            "--keep-h", type=int, default=KEPT_H, help=f"hours of old states, {KEPT_H}"
+        )
+        add_options(kept)
+        kept.set_defaults(command=command)
     gone = commands.add_parser(
         "erase",
         help="remove a tenant's rows",
@@ -35,6 +42,15 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     gone.add_argument("--yes", action="store_true", help="do not ask")
     add_options(gone)
     gone.set_defaults(command=erase)
+
+
+def maintain(options: argparse.Namespace, around: Around) -> int:
+    """Do all that is due; lineage last, as it needs the control plane."""
+    code = compact(options, around)
+    for table in lineage_of(options, around):
+        table.tidy(max(options.keep_h, 0))
+    export(options, around)
+    return code
 
 
 def compact(options: argparse.Namespace, around: Around) -> int:
@@ -51,7 +67,7 @@ def compact(options: argparse.Namespace, around: Around) -> int:
             "failed": kept.failed,
             "removed": removed,
         })  # fmt: skip
-    _say(around, told, "{dates} dates: {files_before} files are {files_after};"
+    _say(around, told, "{dates} dates compacted: of {files_before} files {files_after} were made;"
          " {removed} old ones removed, {failed} dates to try again.")  # fmt: skip
     return UNFINISHED if failed else 0
 

@@ -6,13 +6,16 @@ Refuses them on the command line, where every user of the machine could read the
 
 import argparse
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cell_lake.cli.around import Around
 from cell_lake.lineage_export import LineageTable
-from cell_lake.query import Place
+from cell_lake.query import Place, connect_all
 from cell_lake.settings import EVENTS_TABLE, LINEAGE_TABLE, is_secret, table_url
 from cell_lake.table_delta import DeltaLakeTable
+
+if TYPE_CHECKING:
+    import duckdb
 
 ROOTS_MAX: Final = 16
 
@@ -44,9 +47,37 @@ def places_of(options: argparse.Namespace, around: Around) -> list[Place]:
     ]
 
 
+def connected(options: argparse.Namespace, around: Around) -> "duckdb.DuckDBPyConnection":
+    """Return a connection to all lakes as to one; say which of them are not there yet."""
+    places = places_of(options, around)
+    for root in absent(places):
+        around.err.write(f"note: there is no lake at {root} yet, so it is an empty one.\n")
+    return connect_all(places)
+
+
 def events_of(options: argparse.Namespace, around: Around) -> list[DeltaLakeTable]:
-    """Return the tables of events."""
-    return [DeltaLakeTable(place.events_url, place.options) for place in places_of(options, around)]
+    """Return the tables of events, all of which are there."""
+    places = places_of(options, around)
+    for root in absent(places):
+        raise around.fail(
+            f"There is no lake at {root}.",
+            "A relay makes one with its first event.",
+            code="no_lake",
+        )
+    return [DeltaLakeTable(place.events_url, place.options) for place in places]
+
+
+def absent(places: Sequence[Place]) -> list[str]:
+    """Return the roots below which there is no table of events.
+
+    Raises:
+        LakeUnavailable: A store did not answer.
+    """
+    return [
+        place.events_url.removesuffix(f"/{EVENTS_TABLE}")
+        for place in places
+        if not DeltaLakeTable(place.events_url, place.options).is_there()
+    ]
 
 
 def lineage_of(options: argparse.Namespace, around: Around) -> list[LineageTable]:

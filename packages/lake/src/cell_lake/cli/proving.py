@@ -12,11 +12,10 @@ from uuid import uuid4
 
 from cell_lake.audit import Audit, FencePosition, audit
 from cell_lake.cli.around import Around
-from cell_lake.cli.places import add_options, lineage_of, places_of
+from cell_lake.cli.places import add_options, connected, lineage_of
 from cell_lake.domain.shards import Stripe
 from cell_lake.fences_source import read_fences, read_tenants
 from cell_lake.lineage_source import read_lineage
-from cell_lake.query import connect_all
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,7 +25,8 @@ INCOMPLETE: Final = 6
 """cellctl's exit code for what ended and is not all well."""
 
 _WAYS: Final = {
-    "missing": "the relay is behind: look at its log and its lag; a sweep finds it in a minute",
+    "missing": "the relay is behind, and its sweep finds it in a minute; if not, look at its log,"
+    " and if rows are gone: cellctl lake backfill TENANT",
     "gap": "rows are gone: cellctl lake backfill TENANT writes them from the journal again",
     "torn": "events of an entry are gone: cellctl lake backfill TENANT",
     "duplicate": "two writers with one name: is a relay running on a restored table?",
@@ -56,7 +56,7 @@ def prove(options: argparse.Namespace, around: Around) -> int:
     tenants = options.tenants or list(read_tenants(around.ask))
     # The lake is proved as of the fences that were read before it was opened.
     fences = read_fences(around.ask, tenants)
-    with connect_all(places_of(options, around)) as connection:
+    with connected(options, around) as connection:
         later = read_fences(around.ask, tenants)
         _as_of(connection, fences.known, later.known)
         if options.tenants:

@@ -1,11 +1,12 @@
-"""Rows as a table, CSV, JSON or Parquet.
+"""Rows as a table, CSV, JSON, Parquet or CloudEvents.
 
 Refuses to write Parquet to a terminal, and characters into one that it would obey.
 """
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields as dataclass_fields
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,26 +16,46 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cell_lake.domain.cloud_events import cloud_event
+from cell_lake.domain.rows import Row
+from cell_lake.domain.schema import EVENTS, PARTITION
+
 if TYPE_CHECKING:
     import duckdb
 
-Form = Literal["table", "csv", "json", "parquet"]
-FORMS: Final[Sequence[Form]] = ("table", "csv", "json", "parquet")
+Form = Literal["table", "csv", "json", "parquet", "cloudevents"]
+FORMS: Final[Sequence[Form]] = ("table", "csv", "json", "parquet", "cloudevents")
 
 PAGE: Final = 1000
 TABLE_ROWS_MAX: Final = 1000
 _PLAIN_COLUMNS: Final = 160
+_TIMES: Final[Mapping[str, str]] = {"time": "time_ms", "ingest_time": "ingest_time_ms"}
+"""Columns of the lake that a `Row` has in another form."""
+
+
+class ColumnsMissing(Exception):
+    """The query leaves out columns that an event is made of."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(*names)
+        self.names = names
 
 
 def write_rows(
     relation: "duckdb.DuckDBPyConnection", form: Form, out: TextIO, *, is_terminal: bool
 ) -> int:
-    """Write what a query found in `form`, which is not Parquet; return how many rows."""
+    """Write what a query found in `form`, which is not Parquet; return how many rows.
+
+    Raises:
+        ColumnsMissing: `cloudevents` needs whole rows of the lake.
+    """
     names = [column[0] for column in relation.description or ()]
     if form == "csv":
         return _csv(relation, names, out)
     if form == "json":
         return _json(relation, names, out)
+    if form == "cloudevents":
+        return _cloud_events(relation, names, out)
     rows = relation.fetchmany(TABLE_ROWS_MAX + 1)
     width = None if is_terminal else _PLAIN_COLUMNS
     console = Console(file=out, highlight=False, markup=False, emoji=False, width=width)
@@ -70,6 +91,30 @@ def _json(relation: "duckdb.DuckDBPyConnection", names: Sequence[str], out: Text
             out.write(json.dumps(document, ensure_ascii=False) + "\n")
         count += len(rows)
     return count
+
+
+def _cloud_events(relation: "duckdb.DuckDBPyConnection", names: Sequence[str], out: TextIO) -> int:
+    """Write one CloudEvent a line, in the JSON format; a row without an event is none."""
+    wanted = {column.name for column in EVENTS} - {PARTITION}
+    if missing := sorted(wanted.difference(names)):
+        raise ColumnsMissing(missing)
+    count = 0
+    while rows := relation.fetchmany(PAGE):
+        for values in rows:
+            row = _row(dict(zip(names, values, strict=True)))
+            if row.type is not None:
+                out.write(json.dumps(cloud_event(row), ensure_ascii=False) + "\n")
+                count += 1
+    return count
+
+
+def _row(values: Mapping[str, Any]) -> Row:
+    fields = {f.name for f in dataclass_fields(Row)}
+    times = {
+        name: None if values[column] is None else round(values[column].timestamp() * 1000)
+        for column, name in _TIMES.items()
+    }
+    return Row(**{name: text for name, text in values.items() if name in fields} | times)
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:

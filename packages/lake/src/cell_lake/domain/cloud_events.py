@@ -27,7 +27,8 @@ def cloud_event(row: Row) -> dict[str, Any]:
         "specversion": SPEC_VERSION,
         "id": f"{row.epoch}.{place}",
         "source": f"urn:cells:{row.tenant_id}:{row.domain}:{row.stream}",
-        "type": row.type,
+        # As the cell's own answer names it: two domains may have one of the same name.
+        "type": f"{row.domain}.{row.type}",
         "time": _rfc3339(row.time_ms),
         "datacontenttype": "application/json",
         "data": json.loads(row.data),

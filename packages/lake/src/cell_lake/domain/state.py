@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from cell_core.domain.canonical import canonical
 from cell_core.domain.documents import Batch, Document, Put
 from cell_core.domain.errors import InvariantBroken
-from cell_core.domain.fence import GENESIS
+from cell_core.domain.fence import GENESIS, Fence
 from cell_lake.domain.rows import Dead
 from cell_lake.domain.shards import Stripe, partition_of_shard
 
@@ -39,6 +39,10 @@ class Cursor:
     def is_before(self, epoch: int, seq: int) -> bool:
         """Say whether an entry of `epoch` at `seq` has yet to be dealt with."""
         return (self.epoch, self.seq) < (epoch, seq)
+
+    def is_at(self, fence: Fence) -> bool:
+        """Say whether there is nothing in the journal of `fence` that was not dealt with."""
+        return self.seq == fence.seq and self.chain in ("", fence.chain)
 
 
 START: Final = Cursor()
@@ -70,6 +74,12 @@ class Intent:
 def cursor_key(stripe: Stripe) -> str:
     """Return the key of a stripe's cursor; ids hold no colon."""
     return f"{CURSOR}{stripe.tenant}:{stripe.number:02d}"
+
+
+def stripe_of_cursor(key: str) -> Stripe:
+    """Return the stripe whose cursor has that key."""
+    tenant, _, number = key.removeprefix(CURSOR).partition(":")
+    return Stripe(tenant, int(number))
 
 
 def dead_key(stripe: Stripe, dead: Dead) -> str:

@@ -1,11 +1,12 @@
 """Write what of a journal the lake lacks, through the same intents as a relay.
 
-For entries whose cursor is behind them and whose rows are gone, and for those of a cell that is
-gone with its relay. Refuses entries that a relay has yet to publish: they would be there twice.
+For entries whose cursor is behind them and whose rows are gone, and for those of another cell that
+will never publish them: it is gone, or was told to pass them by (`flows.pass_by`). Refuses entries
+that a relay has yet to publish: they would be there twice.
 The intent holds no ranges, so one that was cut off is ended empty, and this is done again.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cell_core.domain.documents import LOG, Page, Snapshot, log_key
@@ -31,11 +32,11 @@ class Backfilled:
 
 
 def backfill(
-    flush: Flush, stripe: Stripe, writers: Collection[Origin], after: int
+    flush: Flush, stripe: Stripe, others: Mapping[Origin, Cursor], after: int
 ) -> Flow[Backfilled]:
-    """Look at the next entries behind seq `after`, of `writers`, and append what is missing.
+    """Look at the next entries behind seq `after`, of this cell and others; append what is missing.
 
-    `writers` are this cell, and cells whose relays will never run again with the state they have.
+    `others` are cells whose relays will never publish what is up to these places.
 
     Raises:
         Conflict: Another one wrote; do this step again.
@@ -52,7 +53,7 @@ def backfill(
     if not page.documents:
         return Backfilled(looked_at=0, rows=0, after=None)
     first, last = (int(page.documents[at].key.removeprefix(LOG)) for at in (0, -1))
-    rows = _rows(flush, stripe, writers, cursor, page, first)
+    rows = _rows(flush, stripe, {**others, flush.origin: cursor}, page, first)
     handle = yield from opened(flush, held, intent)
     there: set[tuple[int, int, int]] = yield Held(handle, stripe, first, last)
     missing = [row for row in rows if (row.epoch, row.seq, row.index) not in there]
@@ -67,15 +68,10 @@ def backfill(
 
 
 def _rows(
-    flush: Flush,
-    stripe: Stripe,
-    writers: Collection[Origin],
-    cursor: Cursor,
-    page: Page,
-    first: int,
+    flush: Flush, stripe: Stripe, writers: Mapping[Origin, Cursor], page: Page, first: int
 ) -> list[Row]:
     rows: list[Row] = []
-    for writer in writers:
+    for writer, until in writers.items():
         reading = Reading(
             stripe=stripe,
             start=Cursor(seq=first - 1, chain=""),
@@ -84,6 +80,5 @@ def _rows(
             room=Room(2**63, 2**63, 2**63),
         )
         reading.take(page.documents)
-        ours = writer.ordinal == flush.origin.ordinal
-        rows += [row for row in reading.rows if not (ours and cursor.is_before(row.epoch, row.seq))]
+        rows += [row for row in reading.rows if not until.is_before(row.epoch, row.seq)]
     return rows

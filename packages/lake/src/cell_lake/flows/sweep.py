@@ -10,7 +10,6 @@ from cell_core.domain.canary import is_canary
 from cell_core.domain.documents import DIRECTORY, TENANT, Page, Snapshot, tenant_key
 from cell_core.domain.fence import Fence
 from cell_core.domain.limits import READ_KEYS_MAX
-from cell_lake.domain.retention import is_behind
 from cell_lake.domain.shards import Stripe, partition_of_shard
 from cell_lake.domain.state import cursor_key, read_cursor
 from cell_lake.flows.steps import Flow, Read, ReadPage
@@ -57,7 +56,7 @@ def sweep(after: str | None, tenants_max: int) -> Flow[Swept]:
             found: Snapshot = yield Read(partition_of_shard(shard), keys)
             for stripe in part:
                 cursor = read_cursor(found.documents.get(cursor_key(stripe)))
-                if is_behind(cursor, fences[stripe]):
+                if not cursor.is_at(fences[stripe]):
                     behind.append(stripe)
                     entries += max(fences[stripe].seq - cursor.seq, 0)
     return Swept(

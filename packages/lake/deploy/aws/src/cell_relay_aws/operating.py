@@ -5,7 +5,7 @@ Refuses what the relay refuses. It is no part of the function.
 
 from collections.abc import Mapping
 
-from cell_lake.cli.filling import Opened
+from cell_lake.cli.stores import Opened
 from cell_relay_aws.bootstrap import load, open_store, open_table, origin_of
 
 
