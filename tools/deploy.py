@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        waves = [_wave(name) for name in options.cells]
+        waves = [wave_of(name, ROOTS) for name in options.cells]
         tools = _tools(options)
         rules = Rules(
             is_dry_run=options.verb == "plan" or options.dry_run,
@@ -67,6 +67,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return EXIT_CODES[deploy(waves, tools, rules)]
 
 
+def wave_of(name: str, roots: Path) -> Wave:
+    """Return the wave of cell `name`, whose folder in `roots` is `<cell>-<cloud>`.
+
+    Raises:
+        ValueError: There is none, or more than one; says which there are.
+    """
+    cells = [(root.name.rpartition("-")[0], root.name) for root in sorted(roots.glob("*-*"))]
+    found = [root for cell, root in cells if cell == name]
+    if len(found) != 1:
+        known = ", ".join(cell for cell, _ in cells)
+        raise ValueError(f"No cell {name!r}: terraform/roots/ has {known}.")
+    return Wave(cell=name, root=found[0])
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tools.deploy", description=__doc__.partition("\n")[0])
     parser.add_argument("verb", choices=["plan", "deploy"])
@@ -76,15 +90,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bake-minutes", type=float, default=10, help="how long each is watched")
     parser.add_argument("--control-key", type=Path, help="the control plane's private JWK")
     return parser
-
-
-def _wave(name: str) -> Wave:
-    """Return the wave of cell `name`, whose root is named after it and its cloud."""
-    found = sorted(ROOTS.glob(f"{name}-*"))
-    if not name.isalnum() or len(found) != 1:
-        known = ", ".join(sorted(root.name.partition("-")[0] for root in ROOTS.glob("*-*")))
-        raise ValueError(f"No cell {name!r}: terraform/roots/ has {known}.")
-    return Wave(cell=name, root=found[0].name)
 
 
 def _tools(options: argparse.Namespace) -> Tools:

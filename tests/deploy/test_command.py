@@ -18,6 +18,23 @@ def test_a_cell_is_named_by_a_word(name, capsys):
     assert capsys.readouterr().err.startswith("No cell")
 
 
+def test_a_cells_name_may_have_hyphens(tmp_path):
+    for root in ("east-1-aws", "east-aws", "edge"):
+        (tmp_path / root).mkdir()
+
+    waves = [deploy.wave_of(name, tmp_path) for name in ("east-1", "east")]
+
+    assert [wave.root for wave in waves] == ["east-1-aws", "east-aws"]
+
+
+def test_a_cell_in_two_clouds_is_not_guessed_at(tmp_path):
+    for root in ("alpha-aws", "alpha-azure"):
+        (tmp_path / root).mkdir()
+
+    with pytest.raises(ValueError, match="alpha, alpha"):
+        deploy.wave_of("alpha", tmp_path)
+
+
 def test_nothing_is_deployed_that_could_not_be_probed(capsys):
     assert deploy.main(["deploy", "alpha"]) == 2
     assert "--control-key" in capsys.readouterr().err

@@ -190,7 +190,7 @@ FAULTS = {
         file="main.logs.tf",
         old='["ControlPlaneRequests", "PartitionKeyStatistics"]',
         new='["PartitionKeyStatistics"]',
-        caught_by="Changes of the account, or reads of the lake, leave no trace.",
+        caught_by="Changes of the account, reads of the lake, or the host's queues leave no trace.",
     ),
     "no lock": Planted(
         file="main.locks.tf",

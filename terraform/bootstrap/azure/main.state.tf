@@ -12,7 +12,7 @@ resource "azurerm_resource_group" "state" {
 
 resource "azurerm_storage_account" "state" {
   # checkov:skip=CKV_AZURE_59:Workflows run outside of Azure's networks; only their addresses are let in, and only with an identity.
-  # checkov:skip=CKV2_AZURE_33:As above: there is no network that a private address could stand in.
+  # checkov:skip=CKV2_AZURE_33:Workflows run outside of Azure, and before the first cell there is no network that a private address could stand in.
   # checkov:skip=CKV_AZURE_33:The rule reads classic logging of queues, which asks for an account key; there are no queues.
   # checkov:skip=CKV2_AZURE_1:A key in a vault would have to stand there before the state that describes it.
   name                     = "${substr(replace(var.cell_id, "-", ""), 0, 12)}tf${substr(sha256(var.subscription_id), 0, 8)}"

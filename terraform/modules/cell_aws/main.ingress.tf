@@ -10,6 +10,13 @@ resource "aws_apigatewayv2_api" "cell" {
   tags          = local.contract_tags
 }
 
+check "addresses_of_the_edge" {
+  assert {
+    condition     = length(var.edge_cidrs) == 0
+    error_message = "edge_cidrs have no effect on AWS: neither an HTTP API nor a Function URL has a list of addresses. The worker refuses whoever brings no grant."
+  }
+}
+
 resource "aws_apigatewayv2_integration" "worker" {
   count = local.with_api ? 1 : 0
 
@@ -22,7 +29,7 @@ resource "aws_apigatewayv2_integration" "worker" {
 }
 
 resource "aws_apigatewayv2_route" "every" {
-  # checkov:skip=CKV_AWS_309:The worker verifies the grant, as on the other cloud. The gateway's own authorizers know neither Ed25519 nor tenants and epochs.
+  # checkov:skip=CKV_AWS_309:The worker verifies the grant, as on the other cloud. The gateway's JWT authorizer fetches RSA keys from an issuer's URL; a grant's issuer is a word, its key Ed25519, and tenants and epochs are nothing to a gateway.
   count = local.with_api ? 1 : 0
 
   # One route: which methods and paths exist is the worker's to say, in the same words as elsewhere.

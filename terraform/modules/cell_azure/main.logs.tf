@@ -39,6 +39,12 @@ locals {
       metrics = ["Transaction"]
     }
     }, {
+    host-queues = {
+      id      = "${azurerm_storage_account.account["host"].id}/queueServices/default"
+      logs    = ["StorageDelete", "StorageRead", "StorageWrite"]
+      metrics = ["Transaction"]
+    }
+    }, {
     for name, app in azurerm_function_app_flex_consumption.app : name => {
       id      = app.id
       logs    = ["AppServiceAuditLogs", "FunctionAppLogs"]

@@ -19,7 +19,7 @@ locals {
 
 resource "azurerm_storage_account" "account" {
   # checkov:skip=CKV_AZURE_206:Three zones hold it (ZRS). Another region is another cell's: copies of tenants' data stay where the tenant was placed.
-  # checkov:skip=CKV_AZURE_33:The rule reads classic logging of queues, which asks for an account key; diagnostic settings log to the workspace instead.
+  # checkov:skip=CKV_AZURE_33:The rule reads classic logging of queues, which asks for an account key; a diagnostic setting logs the queues to the workspace instead (main.logs.tf).
   for_each = local.accounts
 
   name                     = local.names[each.key]

@@ -84,3 +84,13 @@ run "refuses_one_zone_for_two" {
 
   expect_failures = [var.aws_zones]
 }
+
+run "says_that_addresses_are_not_asked_for" {
+  command = plan
+
+  variables {
+    edge_cidrs = ["203.0.113.0/24"]
+  }
+
+  expect_failures = [check.addresses_of_the_edge]
+}

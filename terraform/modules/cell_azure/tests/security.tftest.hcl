@@ -167,13 +167,13 @@ run "is_secure_by_default" {
   }
 
   assert {
-    condition     = toset(keys(azurerm_monitor_diagnostic_setting.cell)) == toset(["state", "lake", "host", "worker", "relay"]) && alltrue([for kept in azurerm_monitor_diagnostic_setting.cell : length(kept.enabled_log) > 0])
+    condition     = toset(keys(azurerm_monitor_diagnostic_setting.cell)) == toset(["state", "lake", "host", "host-queues", "worker", "relay"]) && alltrue([for kept in azurerm_monitor_diagnostic_setting.cell : length(kept.enabled_log) > 0])
     error_message = "Nobody can tell who changed a part, or read it."
   }
 
   assert {
-    condition     = contains([for log in azurerm_monitor_diagnostic_setting.cell["state"].enabled_log : log.category], "ControlPlaneRequests") && contains([for log in azurerm_monitor_diagnostic_setting.cell["lake"].enabled_log : log.category], "StorageRead")
-    error_message = "Changes of the account, or reads of the lake, leave no trace."
+    condition     = contains([for log in azurerm_monitor_diagnostic_setting.cell["state"].enabled_log : log.category], "ControlPlaneRequests") && contains([for log in azurerm_monitor_diagnostic_setting.cell["lake"].enabled_log : log.category], "StorageRead") && endswith(azurerm_monitor_diagnostic_setting.cell["host-queues"].target_resource_id, "/queueServices/default")
+    error_message = "Changes of the account, reads of the lake, or the host's queues leave no trace."
   }
 
   # Locks what must not be deleted.
