@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cloudevents.http import from_json
 from deltalake import DeltaTable
 
 from cell_control.cli.failures import Failed
@@ -18,6 +19,10 @@ from tests.control.cli.terminal import Terminal
 from tests.lake.table_suite import DAY_MS, INGESTED_MS, ROW, rows
 
 HOME, AWAY = "aws-alpha", "azure-beta"
+
+MOVED = {"tenant": "T-1", "epoch": 18, "home": AWAY, "at_ms": INGESTED_MS, "by": "op",
+         "base": {"mode": "planned", "source": HOME, "source_epoch": 17,
+                  "positions": [{"seq": 2, "chain": ROW.chain}]}}  # fmt: skip
 
 
 @dataclass
@@ -123,6 +128,31 @@ def test_a_wrong_query_is_a_sentence(lake: Lake):
     assert "\n" not in refused.value.what
 
 
+@pytest.mark.parametrize("sql", ["", " ; ", "-- nothing", "SELECT 1; SELECT 2"])
+def test_what_is_not_one_statement_is_refused(lake: Lake, sql: str):
+    with pytest.raises(Failed) as refused:
+        lake.run("query", sql)
+
+    assert "not one" in refused.value.what
+
+
+def test_whole_rows_are_shown_as_cloud_events_that_the_sdk_reads(lake: Lake):
+    lake.table.open("aws-alpha/3").append(4, [replace(ROW, seq=4, type=None, data=None, events=0)])
+
+    _, text = lake.run("query", "FROM events_canonical ORDER BY seq", "--format", "cloudevents")
+
+    events = [from_json(line) for line in text.splitlines()]
+    assert [event["sequence"][:20] for event in events] == [f"{seq:020d}" for seq in (1, 2, 3)]
+    assert events[0]["time"] == "2023-11-14T22:13:19.123Z"
+
+
+def test_a_cloud_event_is_not_made_of_half_a_row(lake: Lake):
+    with pytest.raises(Failed) as refused:
+        lake.run("query", "SELECT * EXCLUDE (chain) FROM events", "--format", "cloudevents")
+
+    assert refused.value.what == "A CloudEvent needs chain too."
+
+
 def test_two_lakes_are_asked_as_one(lake: Lake, tmp_path: Path):
     other = Lake(tmp_path / "other")
 
@@ -135,10 +165,24 @@ def test_two_lakes_are_asked_as_one(lake: Lake, tmp_path: Path):
 def test_a_lake_that_is_not_there_is_an_empty_one_and_stays_so(tmp_path: Path, lake: Lake):
     nowhere = tmp_path / "nowhere"
 
+    err = io.StringIO()
+
     _, text = lake.run("query", "SELECT count(*) AS n FROM events", "--format", "csv",
-                       "--lake", str(nowhere))  # fmt: skip
+                       "--lake", str(nowhere), err=err)  # fmt: skip
 
     assert text == "n\n0\n"
+    assert err.getvalue() == f"note: there is no lake at {nowhere} yet, so it is an empty one.\n"
+    assert not nowhere.exists()
+
+
+@pytest.mark.parametrize("words", [["compact"], ["maintain"], ["erase", "T-1", "--yes"]])
+def test_what_changes_a_lake_makes_none(tmp_path: Path, lake: Lake, words: list[str]):
+    nowhere = tmp_path / "nowhere"
+
+    with pytest.raises(Failed) as refused:
+        lake.run(*words, "--lake", str(nowhere))
+
+    assert refused.value.what == f"There is no lake at {nowhere}."
     assert not nowhere.exists()
 
 
@@ -221,10 +265,7 @@ def test_an_audit_of_one_tenant_leaves_out_the_others(lake: Lake):
 
 
 def test_lineage_is_exported_once(lake: Lake):
-    told = {"tenant": "T-1", "epoch": 18, "home": AWAY, "at_ms": INGESTED_MS, "by": "op",
-            "base": {"mode": "planned", "source": HOME, "source_epoch": 17,
-                     "positions": [{"seq": 2, "chain": ROW.chain}]}}  # fmt: skip
-    control = Control(3, lineage=[{"rev": 4, "lineage": told}])
+    control = Control(3, lineage=[{"rev": 4, "lineage": MOVED}])
 
     first, again = (lake.run("lineage", json=True, control=control)[1] for _ in range(2))
 
@@ -241,6 +282,35 @@ def test_compaction_joins_files_and_keeps_rows(lake: Lake):
     assert json.loads(text)["files_before"] == 3
     assert len(DeltaTable(lake.table.url).file_uris()) == 1
     assert lake.run("audit")[0] == 0
+
+
+def test_maintaining_compacts_and_brings_lineage(lake: Lake):
+    control = Control(3, lineage=[{"rev": 4, "lineage": MOVED}])
+
+    code, text = lake.run("maintain", json=True, control=control)
+
+    compacted, exported = map(json.loads, text.splitlines())
+    assert (code, compacted["files_before"], exported["rows"]) == (0, 3, 1)
+
+
+def test_maintaining_compacts_although_the_control_plane_is_dark(lake: Lake):
+    def dark(path: str) -> Any:
+        raise Failed("dark")
+
+    with pytest.raises(Failed, match="failed"):
+        main(["maintain"], Lent(ask=dark, kept={"lake": lake.root}))
+
+    assert len(DeltaTable(lake.table.url).file_uris()) == 1
+
+
+def test_a_lake_that_may_not_be_read_is_a_sentence(lake: Lake, tmp_path: Path):
+    (tmp_path / "lake" / "events" / "_delta_log" / "00000000000000000001.json").write_text("{")
+
+    with pytest.raises(Failed) as refused:
+        lake.run("query", "SELECT 1")
+
+    assert refused.value.what == "The lake does not answer, or may not be read."
+    assert refused.value.code == "lake_unavailable"
 
 
 def test_a_tenant_is_erased_only_when_that_was_confirmed(lake: Lake):

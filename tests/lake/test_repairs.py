@@ -18,7 +18,6 @@ from cell_lake.table_memory import MemoryLakeTable
 from tests.contract.cell_samples import EPOCH, put
 from tests.lake.bench import (
     ALPHA,
-    BETA,
     Drive,
     Fault,
     Side,
@@ -172,11 +171,13 @@ def test_a_relay_that_died_in_its_work_passes_by_what_is_behind_its_open_intent(
     two.drop(two.alpha, MOVED)
 
     count = fill(two.beta, left=[two.alpha])
+    two.bring_back(RETURNED)
+    two.write(two.home, 1, RETURNED)
     two.settle()
 
     assert crashed.error is not None
     assert count == 5
-    two.check(two.away)
+    two.check(two.home)
 
 
 def in_a_folder(folder: Path) -> Side:
@@ -194,6 +195,7 @@ def emptied(side: Side) -> None:
     side.lake = DeltaLakeTable(f"{side.lake.url}-anew")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", [lost, emptied])
 def test_a_relay_goes_on_after_its_state_was_made_anew_from_the_lake(
     tmp_path: Path, broken: Callable[[Side], None]

@@ -10,7 +10,7 @@ from deltalake import DeltaTable, Field, Schema
 from deltalake.schema import PrimitiveType
 
 from cell_lake.arrow import batch_of_lineage, batch_of_rows
-from cell_lake.domain.housekeeping import KEPT_H, DateFiles
+from cell_lake.domain.housekeeping import KEPT_H, LIVE_FILES_MAX, DateFiles
 from cell_lake.domain.lineage import LineageRecord, rows_of_lineage
 from cell_lake.domain.rows import Row
 from cell_lake.domain.schema import EVENTS, LINEAGE, Column, faults_of
@@ -209,3 +209,18 @@ def test_lineage_is_exported_once_up_to_a_rev(tmp_path: Path) -> None:
 
     assert counts == [1, 0, 2, 0]
     assert table.exported() == 9
+
+
+@pytest.mark.slow
+def test_many_exports_of_lineage_are_joined_and_no_record_is_exported_again(tmp_path: Path) -> None:
+    table = LineageTable(str(tmp_path / "lineage"))
+    for rev in range(1, LIVE_FILES_MAX):
+        table.export([lineage(16 + rev, rev)], rev)
+    table.tidy(0)
+    before = len(list((tmp_path / "lineage").glob("*.parquet")))
+    table.export([lineage(200, LIVE_FILES_MAX)], LIVE_FILES_MAX)
+
+    table.tidy(0)
+
+    after = len(list((tmp_path / "lineage").glob("*.parquet")))
+    assert (before, after, table.exported()) == (LIVE_FILES_MAX - 1, 1, LIVE_FILES_MAX)
