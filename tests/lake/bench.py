@@ -16,7 +16,7 @@ from cell_core.service.control import Cell
 from cell_lake.domain.limits import Limits
 from cell_lake.domain.rows import Row, rows_of
 from cell_lake.domain.shards import Origin, Stripe
-from cell_lake.domain.state import Cursor, cursor_key, read_cursor
+from cell_lake.domain.state import INTENT, Cursor, cursor_key, read_cursor, read_intent
 from cell_lake.flows.intents import Flush
 from cell_lake.flows.publish import publish
 from cell_lake.flows.run import perform
@@ -76,6 +76,11 @@ class Side:
         key = cursor_key(stripe)
         held = self.store.read(f"~relay/{stripe.shard:02d}", (key,)).documents
         return read_cursor(held.get(key))
+
+    def has_open_intent(self, stripe: Stripe) -> bool:
+        """Say whether somebody died in the work on a stripe's shard."""
+        held = self.store.read(f"~relay/{stripe.shard:02d}", (INTENT,)).documents
+        return INTENT in held and read_intent(held[INTENT]).is_open
 
     def dead_letters(self) -> list[str]:
         """Return the keys of all dead letters."""
