@@ -13,6 +13,7 @@ from cloudevents.http import from_json
 from deltalake import DeltaTable
 
 from cell_control.cli.failures import Failed
+from cell_control.cli.plugs import failed
 from cell_lake.cli.main import main
 from cell_lake.table_delta import DeltaLakeTable
 from tests.control.cli.terminal import Terminal
@@ -58,7 +59,7 @@ class Lent:
     out: io.StringIO = field(default_factory=io.StringIO)
     err: io.StringIO = field(default_factory=io.StringIO)
     input: io.StringIO = field(default_factory=io.StringIO)
-    fail: Any = Failed
+    fail: Any = failed
 
     def confirm(self, question: str, *, yes: bool) -> None:
         if not yes:
@@ -195,6 +196,21 @@ def test_a_shell_goes_on_after_a_mistake(lake: Lake):
     assert shown.split() == ["max(seq)", "3", "answer", "42"]
 
 
+@pytest.mark.parametrize(
+    ("words", "exit_code"),
+    [
+        (["query", "SELECT nonsense"], 1),
+        (["query", "SELECT 1", "--format", "parquet"], 2),
+        (["compact", "--lake", "/no/such/lake"], 3),
+    ],
+)
+def test_a_failure_has_the_exit_code_of_its_kind(lake: Lake, words: list[str], exit_code: int):
+    with pytest.raises(Failed) as refused:
+        lake.run(*words)
+
+    assert refused.value.exit_code == exit_code
+
+
 def test_no_lake_named_says_how_to_name_one():
     around = Lent(ask=Control(3).ask)
 
@@ -310,7 +326,7 @@ def test_a_lake_that_may_not_be_read_is_a_sentence(lake: Lake, tmp_path: Path):
         lake.run("query", "SELECT 1")
 
     assert refused.value.what == "The lake does not answer, or may not be read."
-    assert refused.value.code == "lake_unavailable"
+    assert (refused.value.code, refused.value.exit_code) == ("lake_unavailable", 5)
 
 
 def test_a_tenant_is_erased_only_when_that_was_confirmed(lake: Lake):

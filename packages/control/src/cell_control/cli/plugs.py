@@ -23,6 +23,13 @@ PASSED_ON: Final[Mapping[str, Any]] = {
 }
 """Settings of a command whose own parser reads what follows its name."""
 
+_ENDINGS: Final[Mapping[str, Exit]] = {
+    "usage": Exit.USAGE,
+    "not_found": Exit.NOT_FOUND,
+    "conflict": Exit.CONFLICT,
+    "unavailable": Exit.UNAVAILABLE,
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lent:
@@ -45,6 +52,12 @@ class Lent:
     json: bool
     kept: Mapping[str, str]
     now_ms: Callable[[], int]
+
+
+def failed(what: str, *ways: str, code: str = "failed") -> Failed:
+    """Return the failure to raise; how `code` ends says with which exit code cellctl ends."""
+    exits = (exit_code for ending, exit_code in _ENDINGS.items() if code.endswith(ending))
+    return Failed(what, *ways, exit_code=next(exits, Exit.FAILED), code=code)
 
 
 def loaded(name: str, group: str, missing: str, *ways: str) -> Callable[..., int]:
@@ -70,7 +83,7 @@ def run_lent(plug: Callable[..., int], arguments: Sequence[str], around: Surroun
 
     lent = Lent(
         ask=ask,
-        fail=Failed,
+        fail=failed,
         confirm=session.confirm,
         out=around.out,
         err=around.err,

@@ -16,7 +16,11 @@ class Around(Protocol):
 
     @property
     def fail(self) -> Callable[..., Exception]:
-        """Returns what to raise: `fail(what, *ways, code=...)`."""
+        """Returns what to raise: `fail(what, *ways, code=...)`.
+
+        cellctl's exit code follows from `code`: `usage`, or that it ends in `not_found`,
+        `conflict` or `unavailable`.
+        """
 
     @property
     def confirm(self) -> Callable[..., None]:

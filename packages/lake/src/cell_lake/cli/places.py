@@ -62,7 +62,7 @@ def events_of(options: argparse.Namespace, around: Around) -> list[DeltaLakeTabl
         raise around.fail(
             f"There is no lake at {root}.",
             "A relay makes one with its first event.",
-            code="no_lake",
+            code="lake_not_found",
         )
     return [DeltaLakeTable(place.events_url, place.options) for place in places]
 
