@@ -13,7 +13,7 @@ from cell_lake.domain.shards import Stripe
 from cell_lake.errors import LakeConflict, LakeOutcomeUnknown, LakeSchemaDiffers, LakeUnavailable
 from cell_lake.ports import LakeHandle
 from cell_lake.table_memory import MemoryLakeTable
-from tests.contract.cell_samples import EPOCH, put, stream_in
+from tests.contract.cell_samples import EPOCH, Clock, put, stream_in
 from tests.lake.bench import (
     ALPHA,
     NEVER_MS,
@@ -26,6 +26,7 @@ from tests.lake.bench import (
 )
 
 DAY_MS = 86_400_000
+RUN_MS, SLOW_MS = 45_000, 20_000
 
 
 class Flaky(MemoryLakeTable):
@@ -229,6 +230,37 @@ def test_a_run_ends_at_its_deadline_and_keeps_what_is_left() -> None:
     report = relay.flush_all(side.clock.now_ms())
 
     assert (report.appends, len(relay.dirty)) == (0, 1)
+
+
+class Slow(MemoryLakeTable):
+    """A lake in a store that takes its time for each call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock: Clock | None = None
+
+    def open(self, application: str) -> LakeHandle:
+        if self.clock is not None:
+            self.clock.time_ms += SLOW_MS
+        return super().open(application)
+
+
+def test_a_slow_lake_ends_runs_in_time_and_is_caught_up_with_by_the_next_ones() -> None:
+    lake = Slow()
+    side = Side(lake)
+    stripes = [written(side, tenants_of_shard(shard, 1)[0], 3) for shard in range(10)]
+    lake.clock = side.clock
+    relay, runs = side.relay(), []
+
+    for _ in range(5):
+        began_ms = side.clock.now_ms()
+        relay.sweep()
+        report = relay.flush_all(began_ms + RUN_MS)
+        runs.append((report.appends, side.clock.now_ms() - began_ms))
+
+    assert [appends for appends, _ in runs] == [3, 3, 3, 1, 0]
+    assert max(took_ms for _, took_ms in runs) < RUN_MS + SLOW_MS
+    check_once(lake, all_rows(side, stripes))
 
 
 class Unread:

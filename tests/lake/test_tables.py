@@ -147,6 +147,15 @@ class TestDeltaLakeTable(LakeTablePromises):
 
         assert "delta.setTransactionRetentionDuration" not in settings
 
+    def test_any_reader_of_delta_can_read_it(self, table: DeltaLakeTable) -> None:
+        table.open(APP).append(1, rows(1, 1))
+        table.compact("2023-11-14")
+        table.erase("T-1")
+
+        protocol = DeltaTable(table.url).protocol()
+
+        assert (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
+
     def test_versions_outlive_a_checkpoint_and_the_commits_before_it(
         self, table: DeltaLakeTable, tmp_path: Path
     ) -> None:
