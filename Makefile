@@ -101,9 +101,9 @@ deploy: $(INSTALLED) ## Deploy a cell, watch it, probe it, then the next (CELL="
 	$(UV) pip install --quiet --python .venv-terraform/bin/python --require-hashes --requirements requirements/terraform.txt
 	@touch $@
 
-terraform: $(INSTALLED) .venv-terraform/.installed ## Check terraform/ without an account (needs terraform on the PATH)
+terraform: $(INSTALLED) .venv-terraform/.installed ## Check terraform/ without an account; needs terraform (ONLY="paths")
 	@command -v terraform >/dev/null || echo "terraform is missing: install 1.11 or later; what needs it is skipped" >&2
-	$(BIN)/pytest -m "slow or not slow" -rs tests/terraform tests/deploy
+	$(BIN)/pytest -m "slow or not slow" -rs $(or $(ONLY),tests/terraform tests/deploy)
 
 audit: $(INSTALLED) ## Ask for known vulnerabilities of what is deployed (skips loudly offline)
 	$(BIN)/python -m tools.audit
