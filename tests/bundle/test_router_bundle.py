@@ -19,6 +19,7 @@ from tools import bundle
 
 # One worker makes what these tests share.
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.xdist_group("bundle"),
     pytest.mark.parametrize("built", [bundle.ROUTER], indirect=True, ids=["router"]),
 ]
@@ -185,7 +186,6 @@ print(OTLPSpanExporter(endpoint="http://127.0.0.1:9/").__class__.__name__)
     assert len(set(printed.split())) == 4
 
 
-@pytest.mark.slow
 def test_the_one_for_arm_holds_the_same_files_for_the_other_processor(built, tmp_path):
     other = tmp_path / "router_aarch64.zip"
     bundle.build(bundle.ROUTER_ARM, built.target, other)

@@ -32,6 +32,7 @@ file = "api-keys.json"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("built", [bundle.ROUTER], indirect=True, ids=["router"])
 def test_its_first_section_makes_all_that_a_router_needs(built, tmp_path):
     [commands] = re.findall(r"```sh walkthrough\n(.*?)```", GUIDE, re.DOTALL)

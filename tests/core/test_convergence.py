@@ -149,7 +149,7 @@ def test_every_order_of_copy_and_tail_converges() -> None:
     assert len(orders) == 720
 
 
-@pytest.mark.parametrize("begun", [1, 3, 5])
+@pytest.mark.parametrize("begun", [1, 3, pytest.param(5, marks=pytest.mark.slow)])
 def test_nothing_goes_back_on_the_way_and_the_log_stays_a_prefix(begun: int) -> None:
     seen = history()
     for order in permutations(_steps(seen, begun), 4):

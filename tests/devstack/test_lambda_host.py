@@ -3,7 +3,6 @@
 import base64
 import http.client
 import json
-import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
@@ -212,25 +211,26 @@ def test_as_many_run_at_once_as_there_are_instances(host, tmp_path):
     assert len(pids) == 2
 
 
-def test_who_finds_no_place_to_wait_is_throttled(hasty):
-    started = threading.Barrier(2)
+def test_who_finds_no_place_to_wait_is_throttled(tmp_path):
+    settings = FunctionSettings(timeout_s=30.0, waiting_max=0)
+    within = tmp_path / "within"
+    within.mkdir()
+    event = {"action": "wait", "folder": str(within), "parties": 2}
 
-    def hang():
-        started.wait()
-        with pytest.raises(InvocationTimedOut):
-            hasty.invoke({"action": "hang"})
+    with (
+        LambdaHost(make_zip(tmp_path), {}, settings=settings) as one,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        waiting = pool.submit(one.invoke, event)
+        while not list(within.iterdir()):
+            assert not waiting.done()
+        status, _, _ = ask(one, "GET", "/pid")
+        with pytest.raises(Throttled):
+            one.invoke({"action": "pid"})
+        (within / "second").touch()
 
-    hanging = threading.Thread(target=hang)
-    hanging.start()
-    started.wait()
-    answers = set()
-    while hanging.is_alive() and 429 not in answers:
-        answers.add(ask(hasty, "GET", "/prod/pid")[0])
-    with pytest.raises(Throttled):
-        hasty.invoke({"action": "pid"})
-    hanging.join()
-
-    assert 429 in answers
+        assert status == 429
+        assert isinstance(waiting.result(), int)
 
 
 def test_a_killed_host_refuses_connections_and_comes_back_on_the_same_url(host):

@@ -22,7 +22,7 @@ from cell_lake.domain.rows import Row, rows_of
 from cell_lake.domain.shards import Origin, Stripe
 from cell_lake.query import connect
 from tests.e2e.living import STORE_S, Living, until
-from tests.lake.test_commands import Lent
+from tests.lake.asked import Lent
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e-lake")]
 

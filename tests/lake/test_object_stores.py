@@ -8,9 +8,9 @@ import pytest
 from cell_lake.cli.main import main
 from cell_lake.errors import LakeUnavailable
 from cell_lake.table_delta import DeltaLakeTable
+from tests.lake.asked import Control, Lent
 from tests.lake.object_stores import ObjectStore, azure_blob, s3
 from tests.lake.table_suite import APP, LakeTablePromises, Reads, rows
-from tests.lake.test_commands import Control, Lent
 from tests.lake.test_tables import rows_in
 
 # One worker makes what these tests share.

@@ -16,6 +16,7 @@ from cell_lake.query import connect
 from cell_lake.table_delta import DeltaLakeTable
 from cell_lake.table_memory import MemoryLakeTable
 from tests.contract.cell_samples import EPOCH, put
+from tests.lake.asked import Lent
 from tests.lake.bench import (
     ALPHA,
     Drive,
@@ -28,7 +29,6 @@ from tests.lake.bench import (
     rows_of_journal,
     written,
 )
-from tests.lake.test_commands import Lent
 from tests.lake.test_moving import MOVED, RETURNED, Two
 
 STRIPE = Stripe("T-1", 0)

@@ -4,26 +4,19 @@ The tests then ask what was seen, in any order.
 """
 
 import json
-import sys
-import time
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from jwt.algorithms import OKPAlgorithm
-
-from cell_core.wire.grants import EVERY_TENANT, GrantSigner
-from cell_devstack.json_client import Answer, JsonClient, ledger_command
+from cell_devstack.json_client import Answer
 from cell_devstack.lambda_host import LambdaHost
 from tests.terraform import tree
 from tests.terraform.moto_cloud import ACCOUNT, REGION, UNKNOWN_HERE, MotoCloud
 from tests.terraform.running import Terraform
-from tools import bundle
+from tests.terraform.serving import Keys, asked
+from tools.local_zips import local_zips
 
 ROOT: Final = "roots/alpha-aws"
-EPOCH: Final = 1
 
 
 @dataclass(slots=True)
@@ -53,44 +46,13 @@ class Seen:
     after: dict[str, list[Any]] = field(default_factory=dict)
 
 
-class Keys:
-    """The edge's key and the control plane's, under names that a deployed cell admits."""
-
-    def __init__(self) -> None:
-        self._signers = {}
-        public = []
-        for issuer in ("control", "edge"):
-            key = Ed25519PrivateKey.generate()
-            kid = {"kid": f"{issuer}-1", "iss": issuer}
-            private = {**OKPAlgorithm.to_jwk(key, as_dict=True), **kid}
-            self._signers[issuer] = GrantSigner(json.dumps(private), issuer=issuer)
-            public.append({**OKPAlgorithm.to_jwk(key.public_key(), as_dict=True), **kid})
-        self.jwks = json.dumps({"keys": public})
-
-    def header(self, cell: str, tenant: str) -> dict[str, str]:
-        """Return the header with a grant for `tenant`, or for the control plane if it is empty."""
-        token = self._signers["edge" if tenant else "control"].sign(
-            audience=cell,
-            tenant=tenant or EVERY_TENANT,
-            epoch=EPOCH if tenant else 0,
-            scope="tenant" if tenant else "control",
-            now_s=int(time.time()),
-            grant_id=uuid.uuid4().hex,
-        )
-        return {"authorization": f"Bearer {token}"}
-
-
 def deploy_and_look(folder: Path) -> Seen:
     """Return what was seen from the first `apply` to the last `destroy`."""
     copy = tree.copied(folder)
     for name, text in UNKNOWN_HERE.items():
         (copy / name).write_text(text)
     terraform = Terraform(copy / ROOT, folder)
-    target = bundle.target_for(
-        f"{sys.version_info.major}.{sys.version_info.minor}", uv=bundle.find_uv()
-    )
-    [worker] = [each for each in bundle.CELLS if each.name == "aws_worker"]
-    seen = Seen(zip=bundle.ensure(worker, target), terraform=terraform)
+    seen = Seen(zip=local_zips()["aws"], terraform=terraform)
     keys = Keys()
     _write_variables(copy / ROOT, seen.zip, keys)
     override = copy / ROOT / "moto_override.tf"
@@ -148,23 +110,8 @@ def look(cloud: MotoCloud, cell: dict[str, Any]) -> dict[str, Any]:
 def serve(seen: Seen, cloud: MotoCloud, keys: Keys) -> None:
     """Start the zip with the function's own environment, and let it work on Terraform's table."""
     local = {"CELL_LOCAL": "true", "CELL_DYNAMODB_ENDPOINT": cloud.url, "CELL_TRACING": "false"}
-    cell, tenant = seen.cell["id"], "T-100"
-    with (
-        LambdaHost(seen.zip, {**seen.environment, **local}) as host,
-        JsonClient(host.base_url) as client,
-    ):
-        control, granted = keys.header(cell, ""), keys.header(cell, tenant)
-        seen.answers["healthz"] = client.send("GET", "/healthz", {})
-        seen.answers["readyz"] = client.send("GET", "/readyz", {})
-        seen.answers["ungranted"] = client.send("GET", "/v1/control/tenants", {})
-        seen.answers["provision"] = client.send(
-            "POST",
-            f"/v1/control/tenants/{tenant}/provision",
-            control,
-            {"epoch": EPOCH, "stripes": 1, "role": "active"},
-        )
-        opening = ledger_command(tenant, "c-1", "open_account", {"account": "alice"})
-        seen.answers["command"] = client.send("POST", "/process", granted, opening)
+    with LambdaHost(seen.zip, {**seen.environment, **local}) as host:
+        seen.answers = asked(host.base_url, seen.environment, keys)
     listed = cloud.client("dynamodb").scan(TableName=seen.cell["resources"]["state"])
     seen.items = {item["sk"]["S"] for item in listed["Items"]}
 

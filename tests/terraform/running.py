@@ -69,6 +69,13 @@ class Terraform:
         assert done.code == 0, done.text
         return json.loads(done.text)
 
+    def states(self, file: str) -> dict[str, Any]:
+        """Run one file of tests to its end, and return the state that each of its runs left."""
+        done = self.run("test", "-json", "-verbose", f"-filter={file}")
+        assert done.code == 0, done.text[-6000:]
+        events = [_event(line) for line in done.text.splitlines()]
+        return {e["@testrun"]: e["test_state"] for e in events if e.get("type") == "test_state"}
+
     def failed_runs(self, only: Sequence[str] = ()) -> "Outcome":
         """Run the folder's tests, or the files `only`, and say which runs passed and failed."""
         filters = [f"-filter={name}" for name in only]

@@ -148,6 +148,7 @@ def test_a_reload_replaces_the_workers_and_no_client_is_refused(path):
     assert exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_reload_follows_another_source_with_other_keys(path):
     with SupervisorProcess.of_fakes(path) as process:
         process.until_admin("/snapshot", lambda body: body["rev"] == 7)
@@ -163,6 +164,7 @@ def test_a_reload_follows_another_source_with_other_keys(path):
     assert exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_bad_file_changes_nothing_and_the_log_says_why(path):
     good = path.read_text()
     with SupervisorProcess.of_fakes(path) as process:
@@ -302,6 +304,7 @@ def test_readiness_goes_before_the_workers_do(path):
     assert exit_code == 0
 
 
+@pytest.mark.slow
 def test_workers_die_with_their_supervisor(path):
     with SupervisorProcess.of_fakes(path) as process:
         process.wait_for("worker_ready", 2)
