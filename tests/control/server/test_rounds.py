@@ -155,3 +155,30 @@ def test_a_stop_without_grace_drops_a_job_that_hangs():
         return bench.rounds.running
 
     assert _run(scenario) == 0
+
+
+def test_who_is_known_is_found_when_it_is_due_and_who_is_not_at_once():
+    async def scenario(bench: Bench) -> list[str]:
+        bench.go.set()
+        bench.rounds.wake("T-1", after_s=3600)
+        bench.rounds.find("T-1")
+        bench.rounds.find("T-2")
+        await bench.until(lambda: bench.began == ["T-2"])
+        bench.rounds.find("T-3")
+        await bench.until(lambda: "T-3" in bench.began)
+        return bench.began
+
+    assert _run(scenario) == ["T-2", "T-3"]
+
+
+def test_who_is_at_work_is_not_found_again():
+    async def scenario(bench: Bench) -> list[str]:
+        bench.rounds.find("T-1")
+        await bench.until(lambda: bench.began == ["T-1"])
+        bench.rounds.find("T-1")
+        bench.go.set()
+        bench.rounds.find("T-2")
+        await bench.until(lambda: "T-2" in bench.began)
+        return bench.began
+
+    assert _run(scenario) == ["T-1", "T-2"]

@@ -6,7 +6,7 @@ Refuses to decide anything: it hands keys on.
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from cell_control.domain.records import Kind, Tag
 from cell_control.errors import Unavailable
@@ -18,7 +18,15 @@ from cell_control.server.watcher import Watcher
 PAGE: Final = 1000
 SWEPT_MAX: Final = 100_000
 
-Wake = Callable[[str], None]
+
+class Waked(Protocol):
+    """Works on keys: `Rounds`."""
+
+    def wake(self, key: str) -> None:
+        """Work on `key` now."""
+
+    def find(self, key: str) -> None:
+        """Work on `key` now, unless it is known: then it comes when it is due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +34,14 @@ class Listeners:
     """Who is told.
 
     Attributes:
-        open: By kind: gets the key of each record that is open.
+        open: By kind: woken for each open record that has changed; finds those that are open.
         changed: By kind: gets each record that has changed, open or not.
-        every: By kind, of which there are few: gets every key at each sweep.
+        every: By kind, of which there are few: finds every key.
     """
 
-    open: Mapping[Kind, Wake]
+    open: Mapping[Kind, Waked]
     changed: Mapping[Kind, Callable[[Record], None]]
-    every: Mapping[Kind, Wake]
+    every: Mapping[Kind, Waked]
 
 
 class OpenRecords:
@@ -56,6 +64,8 @@ class OpenRecords:
         self._kinds = tuple(dict.fromkeys((*listeners.open, *listeners.changed)))
         self._rev = -1
         self._failing = False
+        self._is_gap = False
+        """Changes were missed since the last sweep."""
 
     async def run(self) -> None:
         """Follow until cancelled, whatever the registry does."""
@@ -81,18 +91,21 @@ class OpenRecords:
         registry = self._threads.registry
         if self._rev < 0:
             self._rev = await self._threads.call(registry.rev)
-        for kind, wake in self._listeners.open.items():
-            await self._sweep_kind(kind, Tag.OPEN, wake)
-        for kind, wake in self._listeners.every.items():
-            await self._sweep_kind(kind, None, wake)
+        # What is known comes when it is due: else a sweep would cut every pause short. What has
+        # changed unseen may be due long after it should be.
+        for kind, waked in self._listeners.open.items():
+            await self._sweep_kind(kind, Tag.OPEN, waked.wake if self._is_gap else waked.find)
+        for kind, waked in self._listeners.every.items():
+            await self._sweep_kind(kind, None, waked.find)
+        self._is_gap = False
 
-    async def _sweep_kind(self, kind: Kind, tag: Tag | None, wake: Wake) -> None:
+    async def _sweep_kind(self, kind: Kind, tag: Tag | None, tell: Callable[[str], None]) -> None:
         registry = self._threads.registry
         after, swept = "", 0
         while swept < SWEPT_MAX:
             page = await self._threads.call(registry.list, kind, tag=tag, after=after, limit=PAGE)
             for record in page:
-                wake(record.key)
+                tell(record.key)
             if len(page) < PAGE:
                 break
             after, swept = page[-1].key, swept + len(page)
@@ -114,13 +127,13 @@ class OpenRecords:
                 registry.changes, self._rev, kinds=self._kinds, limit=PAGE
             )
         except ChangesGone as gone:
-            # The next sweep finds whatever was missed.
+            self._is_gap = True
             return Changes(records=(), rev=gone.rev)
 
     def _tell(self, record: Record) -> None:
         changed = self._listeners.changed.get(record.kind)
         if changed is not None:
             changed(record)
-        wake = self._listeners.open.get(record.kind)
-        if wake is not None and record.tag == Tag.OPEN and not record.deleted:
-            wake(record.key)
+        waked = self._listeners.open.get(record.kind)
+        if waked is not None and record.tag == Tag.OPEN and not record.deleted:
+            waked.wake(record.key)

@@ -78,6 +78,11 @@ class Rounds:
         heapq.heappush(self._order, (at_s, key))
         self._news.set()
 
+    def find(self, key: str) -> None:
+        """Work on `key` now, unless it is known: then it comes when it is due."""
+        if key not in self._due and key not in self._running:
+            self.wake(key)
+
     async def run(self) -> None:
         """Work until `stop`."""
         while not self._stopping:

@@ -132,9 +132,9 @@ class Work:
             self._reach.threads,
             self._reach.watcher,
             Listeners(
-                open={"tenant": self.movers.wake, "operation": self.campaigns.wake},
+                open={"tenant": self.movers, "operation": self.campaigns},
                 changed={"member": self._member_changed, "cell": self._cell_changed},
-                every={"cell": self.probing.wake},
+                every={"cell": self.probing},
             ),
             self._given.machine.log,
             sweep_s=self._given.loops.sweep_s,
