@@ -6,7 +6,8 @@ import select
 
 import pytest
 
-from cell_router.server.access_log import CHUNK_BYTES_MAX, AccessLog, Line, log_to
+from cell_router.server.access_line import Line
+from cell_router.server.access_log import CHUNK_BYTES_MAX, AccessLog, log_to
 
 IDS = [f"{n:032x}" for n in range(20_000)]
 

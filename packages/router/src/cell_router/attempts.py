@@ -212,7 +212,11 @@ class Attempts:
 
     def head_lines(self, request: EdgeRequest, route: Route, allowed_ms: int) -> bytes:
         """Return the header lines of an attempt, without its framing."""
-        passed = [b"%s: %s\r\n" % h for h in request.headers.items() if h[0] in PASSED_TO_CELL]
+        passed = [
+            b"%s: %s\r\n" % (name, value)
+            for name, value in request.headers.items()
+            if name in PASSED_TO_CELL
+        ]
         if route.standby is not None and request.method == b"POST":
             passed.append(self.grants.standby_lines(route, self.now_s))
         return b"%s%sx-deadline-ms: %d\r\nx-request-id: %s\r\n" % (

@@ -14,6 +14,7 @@ from cell_core.domain.limits import BUNDLE_ENVELOPES_MAX
 from cell_router.decide import Failure
 from cell_router.limits import BUNDLE_SENT_BYTES_MAX, LANE_WAITING_MAX
 from cell_router.messages import CellAnswer
+from cell_router.wire_texts import Result, read_results, read_settled
 
 BUNDLE_TARGET: Final = b"/v1/bundle"
 
@@ -98,25 +99,6 @@ def bundle_of(bodies: Sequence[bytes]) -> bytes:
     return b'{"envelopes":[%s]}' % b",".join(bodies)
 
 
-class _Result(msgspec.Struct, gc=False):
-    status: int
-    body: msgspec.Raw
-
-
-class _Bundled(msgspec.Struct, gc=False):
-    results: list[_Result]
-
-
-class _Position(msgspec.Struct, gc=False):
-    seq: int = -1
-
-
-class _Settled(msgspec.Struct, gc=False):
-    position: _Position = msgspec.field(default_factory=_Position)
-
-
-_read_bundled: Final = msgspec.json.Decoder(_Bundled).decode
-_read_settled: Final = msgspec.json.Decoder(_Settled).decode
 _FENCE: Final[tuple[bytes, ...]] = (b"x-tenant-epoch", b"x-tenant-seq", b"x-tenant-chain")
 _ACK: Final = b"x-cell-ack"
 
@@ -133,7 +115,7 @@ def split(outcome: CellAnswer | Failure, count: int) -> list[CellAnswer | Failur
     if outcome.status != 200:
         return [outcome] * count
     try:
-        results = _read_bundled(outcome.body).results
+        results = read_results(outcome.body).results
         if len(results) == count:
             return [_own(outcome, result) for result in results]
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -149,12 +131,12 @@ def is_spoiled(outcome: CellAnswer | Failure) -> bool:
     return isinstance(outcome, CellAnswer) and outcome.status in _SPOILED
 
 
-def _own(answer: CellAnswer, result: _Result) -> CellAnswer:
+def _own(answer: CellAnswer, result: Result) -> CellAnswer:
     body = bytes(result.body)
     headers = {name: answer.headers[name] for name in _FENCE if name in answer.headers}
     headers[b"cache-control"] = b"no-store"
     ack = answer.ack
-    seq = _read_settled(body).position.seq if ack or result.status == 200 else -1
+    seq = read_settled(body).position.seq if ack or result.status == 200 else -1
     if ack and seq >= 0:
         headers[_ACK] = ack  # What has no position is in no journal, and nobody's to hold.
     if result.status == 200:

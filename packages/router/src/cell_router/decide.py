@@ -14,6 +14,7 @@ import msgspec
 from cell_router.limits import HOPS_MAX
 from cell_router.messages import CellAnswer
 from cell_router.registry import Route
+from cell_router.wire_texts import read_problem
 
 
 class Where(Enum):
@@ -95,11 +96,6 @@ _DELIVER: Final = (Next.DELIVER, 0)
 _INVALID: Final = (Next.INVALID, 0)
 
 
-class _Problem(msgspec.Struct, gc=False):
-    code: str = ""
-
-
-_read_problem: Final = msgspec.json.Decoder(_Problem).decode
 LOOKED_AT: Final = frozenset({401, 403, 409, 421, 429, *range(500, 600)})
 """Statuses whose code decides; a shell reads such an answer whole."""
 
@@ -130,7 +126,7 @@ def code_of(answer: CellAnswer) -> str:
     if answer.headers.get(b"content-type", b"").partition(b";")[0] != b"application/problem+json":
         return ""
     try:
-        return _read_problem(answer.body).code
+        return read_problem(answer.body).code
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
 

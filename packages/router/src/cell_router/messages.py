@@ -40,6 +40,23 @@ class EdgeRequest:
     body: bytes
     id: str
 
+    # Spelt out, as one is made for each request: what `dataclass` writes is never compiled.
+    def __init__(
+        self,
+        method: bytes,
+        path: bytes,
+        query: bytes,
+        headers: dict[bytes, bytes],
+        body: bytes,
+        id: str,  # noqa: A002 - the field's name
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.body = body
+        self.id = id
+
 
 @dataclass(slots=True)
 class CellAnswer:

@@ -20,7 +20,7 @@ from cell_router.exchange import Exchange, request_id_of
 from cell_router.limits import TARGET_BYTES_MAX
 from cell_router.messages import READ_FROM_CLIENT, EdgeRequest, Reply
 from cell_router.problems import EdgeRefused, problem, refused
-from cell_router.server.access_log import Line
+from cell_router.server.access_line import Line
 from cell_router.shell_worker_isolate import Isolate, open_isolate
 from cell_router.shell_worker_platform import KvReader, TooLarge, WebCrypto, read_body, subrequest
 from cell_router.shell_worker_ports import Runtime

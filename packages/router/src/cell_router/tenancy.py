@@ -18,6 +18,7 @@ from cell_core.domain.limits import BUNDLE_BYTES_MAX, BUNDLE_ENVELOPES_MAX, JSON
 from cell_router.auth.principal import Principal
 from cell_router.messages import EdgeRequest
 from cell_router.problems import refused
+from cell_router.wire_texts import read_peek, read_peeks
 
 _COMMANDS: Final = frozenset({b"/process", b"/v1/commands"})
 _BUNDLE: Final = b"/v1/bundle"
@@ -49,25 +50,29 @@ class Call:
     stream: str = ""
     shareable: bool = False
 
+    # Spelt out, as one is made for each request: what `dataclass` writes is never compiled.
+    def __init__(
+        self,
+        tenant: str,
+        target: bytes,
+        body: bytes,
+        minted: str = "",
+        domain: str = "",
+        stream: str = "",
+        shareable: bool = False,  # noqa: FBT001, FBT002 - the field's order
+    ) -> None:
+        self.tenant = tenant
+        self.target = target
+        self.body = body
+        self.minted = minted
+        self.domain = domain
+        self.stream = stream
+        self.shareable = shareable
+
     @property
     def writes(self) -> bool:
         """Whether it may change something."""
         return bool(self.body)
-
-
-class _Peek(msgspec.Struct, gc=False):
-    tenant_id: str = ""
-    domain: str = ""
-    stream: str = "main"
-    command_id: str = ""
-
-
-class _Bundle(msgspec.Struct, gc=False):
-    envelopes: list[_Peek]
-
-
-_peek: Final = msgspec.json.Decoder(_Peek).decode
-_peek_bundle: Final = msgspec.json.Decoder(_Bundle).decode
 
 
 def read_call(
@@ -95,11 +100,12 @@ def _command(
 ) -> Call:
     body = _checked_body(request, principal, bytes_max)
     try:
-        peek = _peek(body)
+        peek = read_peek(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
         raise _not_an_envelope(wrong) from None
     # A second name, or one that hides behind an escape, is worth a strict reading.
-    if b"\\" in body or body.count(b'"tenant_id"') > 1:
+    # (`in` would first try its left side as a number, and drop the exception.)
+    if body.find(b"\\") >= 0 or body.count(b'"tenant_id"') > 1:
         _read_strictly(body, JSON_DEPTH_MAX)
     headers = request.headers
     tenant = agreed_tenant(principal, headers.get(b"x-tenant-id"), peek.tenant_id)
@@ -116,12 +122,12 @@ def _command(
 def _bundle(request: EdgeRequest, principal: Principal) -> Call:
     body = _checked_body(request, principal, BUNDLE_BYTES_MAX)
     try:
-        envelopes = _peek_bundle(body).envelopes
+        envelopes = read_peeks(body).envelopes
     except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
         raise _not_an_envelope(wrong) from None
     if not 1 <= len(envelopes) <= BUNDLE_ENVELOPES_MAX:
         raise refused("invalid_envelope", problem=f"1 to {BUNDLE_ENVELOPES_MAX} envelopes")
-    if b"\\" in body or body.count(b'"tenant_id"') != len(envelopes):
+    if body.find(b"\\") >= 0 or body.count(b'"tenant_id"') != len(envelopes):
         _read_strictly(body, JSON_DEPTH_MAX + 2)
     names = {envelope.tenant_id for envelope in envelopes}
     if len(names) != 1 or "" in names:

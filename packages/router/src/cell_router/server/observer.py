@@ -10,7 +10,8 @@ from cell_router.exchange import Exchange
 from cell_router.messages import CellAnswer, Reply
 from cell_router.problems import PROBLEMS
 from cell_router.replies import ack_of, position_of, shown_code
-from cell_router.server.access_log import AccessLog, Line
+from cell_router.server.access_line import Line
+from cell_router.server.access_log import AccessLog
 from cell_router.server.express import Ride
 from cell_router.server.report import Gauge
 from cell_router.server.tally import Tally
@@ -81,8 +82,11 @@ class Observer:
         cell, seconds = ride.cell.record.id, now - ride.started
         code = shown_code(answer)
         tally.rode(cell, status, code, seconds)
-        if status == 200 and call.domain and (position := position_of(call, ride.route, answer)):
-            tally.acknowledged(call.tenant, *position)
+        if status == 200 and call.domain:
+            position = position_of(call, ride.route, answer)
+            if position is not None:
+                stripe, epoch, seq = position
+                tally.acknowledged(call.tenant, stripe, epoch, seq)
         if ride.route.standby is not None and (ack := ack_of(call, ride.route, answer)):
             tally.count("acks", ack)
         if self._log.wants(ride.request.id, status):

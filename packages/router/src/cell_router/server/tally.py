@@ -62,7 +62,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._requests: dict[tuple[str, int, str], int] = {}
-        self._seconds: dict[str, list[float]] = {}  # Counts by bucket, and the sum at the end.
+        self._seconds: dict[str, _Times] = {}
         self._counts: dict[tuple[str, str], int] = {}
         self._labels: dict[str, set[str]] = {name: set() for name in COUNTERS}
         self._health: dict[str, _Seen] = {}
@@ -82,12 +82,11 @@ class Tally:
             self._requests[key] += 1
         except KeyError:
             self._requests[key] = 1
-        try:
-            buckets = self._seconds[cell]
-        except KeyError:
-            buckets = self._seconds[cell] = [0] * (len(BUCKETS_S) + 1) + [0.0]
-        buckets[bisect_left(BUCKETS_S, seconds)] += 1
-        buckets[-1] += seconds
+        times = self._seconds.get(cell)
+        if times is None:
+            times = self._seconds[cell] = _Times()
+        times.buckets[bisect_left(BUCKETS_S, seconds)] += 1
+        times.sum_s += seconds
 
     def rode(self, cell: str, status: int, code: str, seconds: float) -> None:
         """Count a request that `cell` answered at the first attempt."""
@@ -146,7 +145,9 @@ class Tally:
         """
         report = Report(
             requests=[Requests(*key, count) for key, count in self._requests.items()],
-            seconds=[_seconds(cell, row) for cell, row in self._seconds.items()],
+            seconds=[
+                Seconds(cell, times.buckets, times.sum_s) for cell, times in self._seconds.items()
+            ],
             counts=[(name, label, by) for (name, label), by in self._counts.items()],
             gauges=list(gauges),
             health=_health(self._health, breakers or {}),
@@ -161,9 +162,9 @@ class Tally:
             key = (row.cell, row.status_class, row.code)
             self._requests[key] = self._requests.get(key, 0) + row.count
         for times in report.seconds:
-            held = self._seconds.setdefault(times.cell, [0] * len(times.buckets) + [0.0])
-            grown = [*times.buckets, times.sum_s]
-            self._seconds[times.cell] = [a + b for a, b in zip(held, grown, strict=True)]
+            held = self._seconds.setdefault(times.cell, _Times())
+            held.buckets = [a + b for a, b in zip(held.buckets, times.buckets, strict=True)]
+            held.sum_s += times.sum_s
         for name, label, by in report.counts:
             self.count(name, label, by)
         for health in report.health:
@@ -185,6 +186,16 @@ class Tally:
         return [(*key, *self._positions.pop(key)) for key in keys]
 
 
+class _Times:
+    """How long requests of one cell took: counts by bucket, and the sum."""
+
+    __slots__ = ("buckets", "sum_s")
+
+    def __init__(self) -> None:
+        self.buckets = [0] * (len(BUCKETS_S) + 1)
+        self.sum_s = 0.0
+
+
 class _Seen:
     """What was seen of one cell since the last report."""
 
@@ -201,10 +212,6 @@ class _Seen:
         self.failures += health.failures
         self.seconds += health.seconds
         self.last_failure = self.last_failure or health.last_failure
-
-
-def _seconds(cell: str, row: list[float]) -> Seconds:
-    return Seconds(cell, [int(count) for count in row[:-1]], row[-1])
 
 
 def _health(seen: Mapping[str, _Seen], breakers: Mapping[str, str]) -> list[CellHealth]:
