@@ -27,7 +27,7 @@ help: ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ── What a user runs ─────────────────────────────────────────────────────────
-.PHONY: demo up test test-slow races schemathesis e2e soak model sim campaign properties deep lint fix build terraform audit plan deploy
+.PHONY: demo up test test-slow test-native races schemathesis e2e soak model sim campaign properties deep lint fix build terraform audit plan deploy
 .PHONY: bench bench-cell bench-router bench-control bench-moving bench-lake
 demo: $(INSTALLED) ## Run both clouds here, move a tenant there and back, prove it (KEEP=1: until Ctrl-C)
 	$(BIN)/python -m cell_devstack $$($(BIN)/python -m tools.local_zips) $(if $(KEEP),--keep)
@@ -43,6 +43,10 @@ SHARING := tests/contract tests/control tests/core tests/lake tests/model tests/
 test-slow: $(INSTALLED) ## Run the slow tests: all that follow but terraform, and the rest (BUT="paths" to leave out)
 	$(BIN)/pytest -m slow --numprocesses $(TEST_WORKERS) --dist loadgroup $(SHARING) $(addprefix --ignore ,$(BUT))
 	$(BIN)/pytest -m slow $(addprefix --ignore ,$(SHARING) tests/terraform $(BUT))
+
+test-native: $(INSTALLED) ## Run the router's tests on its compiled modules (needs a C compiler)
+	$(BIN)/python -m tools.native_router --tree
+	PYTHONPATH=build/native $(BIN)/pytest tests/router --ignore tests/router/worker --numprocesses $(TEST_WORKERS) --dist loadgroup
 
 races: $(INSTALLED) ## Race many threads and processes on both databases
 	$(BIN)/pytest -m slow tests/races
@@ -86,6 +90,7 @@ fix: $(INSTALLED) ## Format, and fix what can be fixed
 
 build: $(INSTALLED) ## Build dist/: both cells' zips, the router, the edge's Worker, bills of materials
 	$(BIN)/python -m tools.bundle --uv $(UV)
+	$(BIN)/python -m tools.native_router --uv $(UV)
 	$(BIN)/python -m tools.worker_bundle
 	$(BIN)/python -m tools.sbom
 

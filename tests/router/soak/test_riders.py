@@ -6,7 +6,7 @@ import pytest
 
 from cell_core.wire.registry import CellRecord
 from cell_router.attempts import Attempts
-from cell_router.decide import Failure, Next, after
+from cell_router.decide import Attempt, Failure, Next, after
 from cell_router.exchange import Exchange
 from cell_router.limits import Limits
 from cell_router.messages import EdgeRequest
@@ -40,9 +40,10 @@ def test_a_rider_that_was_never_sent_is_told_so_with_retry_after(failure, code):
 
     with pytest.raises(StopIteration) as end:
         flow.send(failure)
-    reply = given_up(rider, after(end.value.value, None)[0], end.value.value, 0.0)
+    attempt = Attempt(0)
+    reply = given_up(rider, after(end.value.value, attempt)[0], end.value.value, 0.0)
 
-    assert after(failure, None)[0] is Next.UNAVAILABLE
+    assert after(failure, attempt)[0] is Next.UNAVAILABLE
     assert reply.code == code
     assert (b"retry-after", b"1") in reply.headers
 

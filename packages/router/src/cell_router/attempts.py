@@ -9,7 +9,7 @@ from cell_router.breaker import Breaker
 from cell_router.coalesce import BUNDLE_TARGET, Lanes, Lead, bundle_of, is_spoiled, split
 from cell_router.decide import Failure, acknowledgers
 from cell_router.exchange import SEND, CellState, Exchange, Step, Wait
-from cell_router.grants import GrantBook
+from cell_router.grants import Grants
 from cell_router.limits import Limits
 from cell_router.messages import PASSED_TO_CELL, CellAnswer, EdgeRequest
 from cell_router.places import GO, Gate
@@ -40,7 +40,7 @@ class Attempts:
         before_send: Called before the header lines of an attempt are made.
     """
 
-    def __init__(self, grants: GrantBook, limits: Limits, generator: "random.Random") -> None:
+    def __init__(self, grants: Grants, limits: Limits, generator: "random.Random") -> None:
         self.now = 0.0
         self.now_s = 0
         self.cells: dict[str, CellState] = {}

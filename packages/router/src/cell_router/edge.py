@@ -13,7 +13,7 @@ from cell_router.auth.refused import AuthRefused
 from cell_router.budget import RateLimits, RetryBudget
 from cell_router.decide import Attempt, Failure, Next, Where, after, decide, leaves_doubt
 from cell_router.exchange import ASK, Exchange, Flow, Step, Wait
-from cell_router.grants import GrantBook
+from cell_router.grants import Grants
 from cell_router.limits import HOLD_MAX_S, PROBE_S, Limits
 from cell_router.messages import CellAnswer, EdgeRequest, Reply
 from cell_router.places import GO, Parking
@@ -36,7 +36,7 @@ class Edge:
         *,
         registry: Registry,
         credentials: Credentials,
-        grants: GrantBook,
+        grants: Grants,
         limits: Limits,
         generator: "random.Random",
         new_command_id: Callable[[], str],

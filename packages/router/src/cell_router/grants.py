@@ -5,7 +5,7 @@ acknowledge carries a second one, with which the home appends to that standby an
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from cell_core.wire.grants import LIFE_MAX_S, GrantSigner
 from cell_core.wire.message import STANDBY, STANDBY_ELSE, STANDBY_GRANT, STANDBY_GRANT_HEADER
@@ -19,6 +19,19 @@ REPLICATE: Final = "replicate"
 """The scope of a grant that admits nothing but entries for one tenant's standby."""
 
 _Key = TypeVar("_Key")
+
+
+class Grants(Protocol):
+    """Makes the header lines with which a cell admits what the edge sends."""
+
+    def lines(self, route: Route, now_s: int) -> bytes:
+        """Return grant, tenant and epoch of `route` as header lines, each with its CRLF."""
+
+    def standby_lines(self, route: Route, now_s: int) -> bytes:
+        """Return what lets the home of `route` give a write to its standby, as header lines."""
+
+    def forget(self, route: Route) -> None:
+        """Sign anew at the next use: the cell did not accept the last one."""
 
 
 class GrantBook:

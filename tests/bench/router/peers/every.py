@@ -7,7 +7,7 @@ from tests.bench.router import installs
 from tests.bench.router.peers.envoy import Envoy
 from tests.bench.router.peers.haproxy import HAProxy
 from tests.bench.router.peers.nginx import NginxJs, NginxLua, NginxMap, PlainNginx
-from tests.bench.router.peers.ours import ThisRouter
+from tests.bench.router.peers.ours import CompiledRouter, ThisRouter
 from tests.bench.router.peers.peer import Peer
 from tests.bench.router.peers.python import FastapiHttpx, StarletteAiohttp, Tutorial
 
@@ -21,6 +21,7 @@ def every_peer(folder: Path, uv: str) -> dict[str, Peer]:
     return {
         "nginx": PlainNginx(),
         "ours": ThisRouter(),
+        "compiled": CompiledRouter(uv),
         "map": NginxMap(),
         "njs": NginxJs(),
         "njs-hs256": NginxJs("HS256"),

@@ -3,7 +3,9 @@
 import json
 import sys
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 
 from cell_core.wire.registry import CellRecord, TenantRecord
@@ -12,8 +14,9 @@ from cell_core.wire.registry_snapshot import Row, seal_snapshot, tenant_row
 from tests.bench.router.cells import CELLS, home, tenant
 from tests.bench.router.jobs import TENANTS, Work
 from tests.bench.router.keys import AUDIENCE, ISSUER
-from tests.bench.router.peers.peer import Peer, Setup
+from tests.bench.router.peers.peer import Missing, Peer, Setup
 from tests.bench.router.process import Program, free_port
+from tools import native_router
 
 _ALWAYS = (
     "verifies the credential and attaches a grant here too: it has no mode without (RS256, "
@@ -56,6 +59,29 @@ class ThisRouter(Peer):
                     signer=RegistrySigner(key),
                 )
             )
+
+
+class CompiledRouter(ThisRouter):
+    """The same as it is shipped with its data path compiled (docs/adr/0016)."""
+
+    name = "this router, compiled"
+
+    def __init__(self, uv: str) -> None:
+        """Take the installer's path: the zip is built if need be."""
+        self._uv = uv
+
+    def version(self) -> str:
+        if not native_router.has_compiler():
+            raise Missing("a C compiler: apt-get install gcc")
+        return super().version()
+
+    def program(self, setup: Setup) -> Program:
+        unpacked = setup.folder / "router"
+        with zipfile.ZipFile(native_router.ensure(self._uv)) as shipped:
+            shipped.extractall(unpacked)
+        sources = super().program(setup)
+        serve = sources.argv[sources.argv.index("serve") :]
+        return replace(sources, argv=(sys.executable, "-I", "-S", unpacked, *serve))
 
 
 def _cells(setup: Setup) -> list[CellRecord]:
