@@ -39,7 +39,7 @@ MODULES: Final = (
 """What a request passes, and nothing else: starting, watching and reloading stay as they are."""
 
 _PACKAGES: Final = ("core", "router")
-_DIST: Final = bundle.ROOT / "dist" / "router_native.zip"
+DIST: Final = bundle.ROOT / "dist" / "router_native.zip"
 FOLDER: Final = bundle.ROOT / "build" / "native"
 
 
@@ -49,9 +49,10 @@ def main() -> int:
     parser.add_argument("--uv", default=bundle.find_uv(), help="the installer's path")
     parser.add_argument("--tree", action="store_true", help=f"{FOLDER.name}/ for PYTHONPATH only")
     options = parser.parse_args()
-    if not has_compiler():
-        print("There is no C compiler here: the router is built without compiled modules.")
-        return 0
+    lack = lacks()
+    if lack:
+        print(f"{lack}: the router is built without compiled modules.")
+        return 1 if options.tree else 0
     made = tree() if options.tree else ensure(options.uv)
     print(f"{made.relative_to(bundle.ROOT)}: {len(MODULES)} modules compiled")
     return 0
@@ -63,18 +64,23 @@ def ensure(uv: str) -> Path:
     It is `dist/router.zip`, with the compiled modules beside their sources.
     """
     target = bundle.target_for(bundle.settings()["python"], uv=uv)
-    if target.interpreter != sys.executable:
-        sys.exit(f"{_DIST.name} is for Python {target.python}, and so must be what builds it.")
     plain = bundle.ensure(bundle.ROUTER, target)
     wanted = f"{_digest()} in {bundle.digest(bundle.ROUTER, target)}"
-    if not bundle.is_current(_DIST, wanted):
+    if not bundle.is_current(DIST, wanted):
         _zip(plain, tree(), wanted)
-    return _DIST
+    return DIST
 
 
-def has_compiler() -> bool:
-    """Say whether the C compiler that the interpreter was built with is here."""
-    return shutil.which(_compiler()[0], path=os.defpath) is not None
+def lacks() -> str:
+    """Return what this machine lacks to build it; empty if nothing."""
+    python = bundle.settings()["python"]
+    if python != f"{sys.version_info.major}.{sys.version_info.minor}":
+        return f"This is not Python {python}"
+    if shutil.which(_compiler()[0], path=os.defpath) is None:
+        return "There is no C compiler here"
+    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
+        return "The headers of this Python are not here"
+    return ""
 
 
 def tree() -> Path:
@@ -110,7 +116,7 @@ def tree() -> Path:
 
 def _zip(plain: Path, made: Path, comment: str) -> None:
     """Write the zip `plain` with the compiled modules of `made` in it."""
-    draft = _DIST.with_suffix(f".{os.getpid()}")
+    draft = DIST.with_suffix(f".{os.getpid()}")
     with zipfile.ZipFile(plain) as source, zipfile.ZipFile(draft, "w") as output:
         output.comment = comment.encode()
         entries = {entry.filename: (entry, source.read(entry)) for entry in source.infolist()}
@@ -122,7 +128,7 @@ def _zip(plain: Path, made: Path, comment: str) -> None:
             entries[name] = entry, path.read_bytes()
         for _, (entry, data) in sorted(entries.items()):
             output.writestr(entry, data, zipfile.ZIP_DEFLATED, compresslevel=9)
-    draft.replace(_DIST)
+    draft.replace(DIST)
 
 
 def _digest() -> str:

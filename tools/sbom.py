@@ -18,7 +18,7 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any, Final
 
-from tools import bundle, worker_bundle
+from tools import bundle, native_router, worker_bundle
 
 _METADATA: Final = re.compile(r".*\.dist-info/METADATA$")
 _PIN: Final = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;\\]+)")
@@ -45,6 +45,7 @@ class NotLocked(ValueError):
 
 ARTEFACTS: Final = (
     *(Artefact(bundle.ROOT / "dist" / f"{d.name}.zip", d.lock_path) for d in bundle.DEPLOYABLES),
+    Artefact(native_router.DIST, bundle.ROUTER.lock_path),
     Artefact(worker_bundle.OUTPUT, worker_bundle.LOCK),
 )
 

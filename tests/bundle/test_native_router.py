@@ -11,7 +11,7 @@ from tools import bundle, native_router
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("bundle"),
-    pytest.mark.skipif(not native_router.has_compiler(), reason="there is no C compiler here"),
+    pytest.mark.skipif(bool(native_router.lacks()), reason=native_router.lacks()),
 ]
 
 _ASK = "import importlib, sys; print(*(importlib.import_module(n).__file__ for n in sys.argv[1:]))"

@@ -71,8 +71,8 @@ class CompiledRouter(ThisRouter):
         self._uv = uv
 
     def version(self) -> str:
-        if not native_router.has_compiler():
-            raise Missing("a C compiler: apt-get install gcc")
+        if native_router.lacks():
+            raise Missing(f"{native_router.lacks()}: apt-get install gcc")
         return super().version()
 
     def program(self, setup: Setup) -> Program:
