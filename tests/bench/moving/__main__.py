@@ -12,6 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +45,7 @@ class Subject:
     freeze_ms: list[float] = field(default_factory=list)
     tails: list[int] = field(default_factory=list)
     rollbacks: int = 0
-    failed: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
     acknowledged: list[str] = field(default_factory=list)
     copy_s: float = 0.0
     entries: int = 0
@@ -72,8 +73,9 @@ def main() -> int:
     _print(console, subjects, copies, limits)
     for problem in problems:
         console.print(f"FAILED: {problem}")
-    failed = sum(subject.failed for subject in subjects)
-    console.print(f"failed client requests: {failed}; problems: {len(problems)}")
+    failed = sum((subject.failed for subject in subjects), Counter[str]())
+    told = "".join(f"; {count} x {code}" for code, count in failed.items())
+    console.print(f"failed client requests: {failed.total()}{told}; problems: {len(problems)}")
     return 1 if problems or failed else 0
 
 
@@ -167,7 +169,7 @@ def _move_all(
                 _move(world, subject, load, number)
                 progress.advance(task)
     for subject, load in zip(subjects, loads, strict=True):
-        subject.failed = load.failed.total()
+        subject.failed = load.failed
         subject.acknowledged = load.ids
         subject.longest_s = load.longest_s
 

@@ -5,6 +5,7 @@ Ministack reads, sorts and tests the whole partition for every page: 16 ms for e
 time. Only the items that are looked at change: the answer to each request is ministack's own.
 """
 
+import gc
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from cell_devstack.dynamodb_order import OrderedTable, range_of
 Answer = tuple[int, dict[str, str], bytes]
 
 _ITEMS: Final = "items"
+_COLLECTED: Final = (2_000, 20, 100_000)
+"""Its items live as long as it does: to look through a million of them stops it for a second."""
 
 
 def ordered(query: Callable[[dict[str, Any]], Answer]) -> Callable[[dict[str, Any]], Answer]:
@@ -44,6 +47,7 @@ def ordered(query: Callable[[dict[str, Any]], Answer]) -> Callable[[dict[str, An
 
 def main() -> None:
     """Serve until the process is ended; ministack reads its settings from the environment."""
+    gc.set_threshold(*_COLLECTED)
     dynamodb._query = ordered(dynamodb._query)
     app.main()
 
