@@ -18,12 +18,18 @@ pytestmark = pytest.mark.xdist_group("races")
 SHORT = Size(threads=8, transfers=2)
 FAULTY = Size(threads=4, transfers=6)
 LONG = Size(threads=16, transfers=15)
+RACES_MAX = 5
 
 
 def _race(on: Ground, size: Size, build: str = "right") -> tuple[list[str], list[Answers]]:
     place, store, opening = prepared(on)
     told = run(on, place, size, build)
     return problems_after(store, [opening, *told]), told
+
+
+def _shows(on, build, problem):
+    """Say whether one of a few races has `problem`: threads may happen not to meet in one."""
+    return any(problem in each for _ in range(RACES_MAX) for each in _race(on, FAULTY, build)[0])
 
 
 def _codes(told: Sequence[Answers]) -> Counter[str]:
@@ -48,14 +54,12 @@ def test_sixteen_threads_in_each_of_two_processes_leave_all_of_it_whole(on):
 
 @pytest.mark.slow
 def test_a_race_shows_that_entities_were_read_before_the_position_was_known(on):
-    problems, _ = _race(on, FAULTY, "entities-first")
-
-    assert any("is not what its command comes to at its place" in each for each in problems)
+    assert _shows(on, "entities-first", "is not what its command comes to at its place")
 
 
 @pytest.mark.slow
 def test_a_race_shows_lost_updates_in_state_and_log(on):
-    problems, _ = _race(on, FAULTY, "entities-first-and-blind")
+    build = "entities-first-and-blind"
 
-    assert any("is not the fold of its events" in each for each in problems)
-    assert "the entities do not add up to the fence's digest" in problems
+    assert _shows(on, build, "is not the fold of its events")
+    assert _shows(on, build, "the entities do not add up to the fence's digest")

@@ -64,7 +64,7 @@ class JsonClient:
         """Send one request, `path` below the base URL.
 
         Raises:
-            NoAnswer: Nothing came back.
+            NoAnswer: Nothing came back, or not all of it.
         """
         sent, raw = dict(headers), None
         if body is not None:
@@ -75,11 +75,12 @@ class JsonClient:
             connection.request(method, self._origin.path.rstrip("/") + path, raw, sent)
             answer = connection.getresponse()
             text = answer.read(_ANSWER_BYTES_MAX)
-        except (OSError, http.client.HTTPException) as error:
+            found = {name.lower(): value for name, value in answer.getheaders()}
+            # An answer that is cut ends without an error, where a length was asked for.
+            parsed = json.loads(text) if "json" in found.get("content-type", "") else text
+        except (OSError, http.client.HTTPException, ValueError) as error:
             connection.close()
             raise NoAnswer(type(error).__name__) from error
-        found = {name.lower(): value for name, value in answer.getheaders()}
-        parsed = json.loads(text) if "json" in found.get("content-type", "") else text
         return Answer(answer.status, found, parsed)
 
     def _connection(self) -> http.client.HTTPConnection:
