@@ -106,6 +106,21 @@ def test_a_copy_is_done_only_where_the_home_stood_when_all_was_copied() -> None:
     assert bench.cells[AWAY].fences("T-1")[0].seq == BEFORE + AFTER
 
 
+def test_a_proof_follows_no_further_than_where_the_home_stood_when_all_was_copied() -> None:
+    bench, later = begun(), iter([20])
+
+    def writes_on(_step: Step) -> None:
+        move = bench.tenant().move
+        if move is not None and move.copied[0].phase == "proof":
+            for count in later:
+                write(bench, count, first=BEFORE + AFTER + 1)
+
+    Drive(bench, copying(bench), before=writes_on).run()
+
+    assert bench.cells[HOME].fences("T-1")[0].seq == BEFORE + AFTER + 20
+    assert bench.cells[AWAY].fences("T-1")[0].seq == BEFORE + AFTER
+
+
 def test_after_a_crash_at_any_step_the_copy_goes_on() -> None:
     bench, left_behind = begun(19, 4), list[Bench]()
     Drive(bench, copying(bench), before=lambda _: left_behind.append(bench.copied())).run()

@@ -83,7 +83,7 @@ def _begin(way: Way, copy: StripeCopy, pages: int) -> Flow[StripeCopy]:
             way.stripe,
             way.epoch,
             have,
-            budget_entries=pages * PAGE_ENTRIES,
+            budget_entries=min(pages * PAGE_ENTRIES, copy.target - have),
         )
         have = followed.have
     return replace(copy, scan=Scan(seq=have)) if have >= copy.target else copy
