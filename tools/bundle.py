@@ -17,7 +17,7 @@ import sys
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -282,7 +282,7 @@ def digest(deployable: Deployable, target: Target) -> str:
 
 
 def build(deployable: Deployable, target: Target, output: Path) -> None:
-    """Build one zip at `output`; what stood there stays until the new one is complete."""
+    """Build one zip at `output`."""
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         stage = Path(folder) / "stage"
@@ -299,9 +299,9 @@ def build(deployable: Deployable, target: Target, output: Path) -> None:
         if target.interpreter:
             # The clouds look for these sources by name.
             _precompile(target.interpreter, stage, optimize=0, where="beside")
-        draft = output.with_suffix(f".{os.getpid()}")
-        _write_zip(stage, draft, comment=digest(deployable, target))
-        draft.replace(output)
+        files = {p.relative_to(stage).as_posix(): p for p in stage.rglob("*") if p.is_file()}
+        entries = ((name, path.read_bytes()) for name, path in sorted(files.items()))
+        write_zip(entries, output, comment=digest(deployable, target))
 
 
 def _install_locked(deployable: Deployable, target: Target, libraries: Path) -> None:
@@ -352,15 +352,20 @@ def _precompile(interpreter: str, stage: Path, *, optimize: int, where: str = "i
     _run([interpreter, "-s", "-P", script, str(stage), str(optimize), where], environment)
 
 
-def _write_zip(stage: Path, output: Path, *, comment: str) -> None:
-    files = {p.relative_to(stage).as_posix(): p for p in stage.rglob("*") if p.is_file()}
-    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as bundle:
+def write_zip(entries: Iterable[tuple[str, bytes]], output: Path, *, comment: str) -> None:
+    """Write `entries` in their order: equal ones give equal bytes.
+
+    What stood at `output` stays until the new one is complete.
+    """
+    draft = output.with_suffix(f".{os.getpid()}")
+    with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as bundle:
         bundle.comment = comment.encode()
-        for name, path in sorted(files.items()):
+        for name, data in entries:
             entry = zipfile.ZipInfo(name, _OLDEST_TIME)
             entry.external_attr = 0o644 << 16
             entry.create_system = 3  # Unix, whatever this machine is.
-            bundle.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
+            bundle.writestr(entry, data, zipfile.ZIP_DEFLATED, compresslevel=9)
+    draft.replace(output)
 
 
 def _build_and_report(deployable: Deployable, target: Target) -> bool:

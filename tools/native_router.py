@@ -38,7 +38,6 @@ MODULES: Final = (
 )  # fmt: skip
 """What a request passes, and nothing else: starting, watching and reloading stay as they are."""
 
-_PACKAGES: Final = ("core", "router")
 DIST: Final = bundle.ROOT / "dist" / "router_native.zip"
 FOLDER: Final = bundle.ROOT / "build" / "native"
 
@@ -91,7 +90,7 @@ def tree() -> Path:
         return FOLDER
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for package in _PACKAGES:
+        for package in bundle.ROUTER.packages:
             source = bundle.ROOT / "packages" / package / "src"
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(source, folder, dirs_exist_ok=True, ignore=ignored)
@@ -116,26 +115,19 @@ def tree() -> Path:
 
 def _zip(plain: Path, made: Path, comment: str) -> None:
     """Write the zip `plain` with the compiled modules of `made` in it."""
-    draft = DIST.with_suffix(f".{os.getpid()}")
-    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(draft, "w") as output:
-        output.comment = comment.encode()
-        entries = {entry.filename: (entry, source.read(entry)) for entry in source.infolist()}
-        like = next(iter(entries.values()))[0]
-        for path in made.rglob("*.so"):
-            name = f"{bundle.ROUTER.libraries}/{path.relative_to(made).as_posix()}"
-            entry = zipfile.ZipInfo(name, like.date_time)
-            entry.external_attr, entry.create_system = like.external_attr, like.create_system
-            entries[name] = entry, path.read_bytes()
-        for _, (entry, data) in sorted(entries.items()):
-            output.writestr(entry, data, zipfile.ZIP_DEFLATED, compresslevel=9)
-    draft.replace(DIST)
+    with zipfile.ZipFile(plain) as source:
+        entries = {name: source.read(name) for name in source.namelist()}
+    for path in made.rglob("*.so"):
+        place = path.relative_to(made).as_posix()
+        entries[f"{bundle.ROUTER.libraries}/{place}"] = path.read_bytes()
+    bundle.write_zip(sorted(entries.items()), DIST, comment=comment)
 
 
 def _digest() -> str:
     version = subprocess.run([_compiler()[0], "--version"], capture_output=True, check=False)
     total = hashlib.sha256(f"{sys.version} {MODULES}".encode() + version.stdout)
     inputs = [bundle.ROOT / "requirements" / "dev.txt", *bundle.ROOT.glob("tools/*.py")]
-    for package in _PACKAGES:
+    for package in bundle.ROUTER.packages:
         inputs += (bundle.ROOT / "packages" / package / "src").rglob("*.py")
     for path in sorted(inputs):
         total.update(path.relative_to(bundle.ROOT).as_posix().encode())

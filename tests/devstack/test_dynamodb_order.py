@@ -3,14 +3,13 @@
 import copy
 import itertools
 
-import boto3
 import pytest
-from botocore.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cell_devstack.dynamodb import DynamoStandIn, create_table
 from cell_devstack.dynamodb_order import OrderedItems, OrderedTable, range_of
+from tests.contract.dynamo import dynamo_client
 
 KEYS = st.text("ab:é\U0001f600", max_size=3)
 CHANGES = st.lists(st.tuples(st.sampled_from(("put", "remove", "pop")), KEYS), max_size=40)
@@ -99,14 +98,7 @@ def test_any_other_form_is_left_to_ministack(other):
 @pytest.fixture(scope="module")
 def client():
     with DynamoStandIn() as running:
-        client = boto3.client(
-            "dynamodb",
-            endpoint_url=running.url,
-            region_name="us-east-1",
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
-            config=Config(retries={"total_max_attempts": 1}),
-        )
+        client = dynamo_client(running.url)
         create_table(client, "cell")
         for key in reversed(STORED):
             client.put_item(TableName="cell", Item={"pk": {"S": "T"}, "sk": {"S": key}})
@@ -118,7 +110,9 @@ def client():
     ("low", "high", "limit"),
     [
         *itertools.product(("a", "a:05", "b:11"), ("b:11", "c:03", "d"), (1, 7, 50)),
-        *[("a:05", "a:05", 1), ("x", "z", 3), ("a:055", "a:06", 2)],
+        ("a:05", "a:05", 1),
+        ("x", "z", 3),
+        ("a:055", "a:06", 2),
     ],
 )
 def test_both_forms_of_a_query_get_the_same_answer(client, low, high, limit):

@@ -61,7 +61,7 @@ class OrderedItems(dict[str, Item]):
             super().__delitem__(key)
             del self._keys[bisect_left(self._keys, key)]
 
-    def pop(self, key: str, default: Item | None = None) -> Item | None:  # type: ignore[override]
+    def pop(self, key: str, default: Item | None = None) -> Item | None:  # type: ignore[override]  # what ministack calls
         """Remove `key` and return its item, or `default` where there is none."""
         item = self.get(key, default)
         if key in self:

@@ -45,10 +45,10 @@ class Call:
     tenant: str
     target: bytes
     body: bytes
-    minted: str = ""
-    domain: str = ""
-    stream: str = ""
-    shareable: bool = False
+    minted: str
+    domain: str
+    stream: str
+    shareable: bool
 
     # Spelt out, as one is made for each request: what `dataclass` writes is never compiled.
     def __init__(

@@ -82,8 +82,10 @@ def fill_stripe(
     Raises:
         CellError: Do it again.
     """
-    passed = _passed(opened, left, stripe, around)
-    others = {**dict.fromkeys(gone, END), **{each.origin: passed for each in left}}
+    others = dict.fromkeys(gone, END)
+    if left:
+        passed = _passed(opened, left, stripe, around)
+        others |= {each.origin: passed for each in left}
     rows = looked_at = 0
     for done in _steps(opened, stripe, others, around):
         rows, looked_at = rows + done.rows, looked_at + done.looked_at

@@ -59,7 +59,7 @@ def restore_all(opened: Opened, around: Around) -> int:
     }
     for shard in range(SHARDS):
         known = opened.run(_known, shard, around)
-        cursors = dict.fromkeys(known, START) | {s: c for s, c in last.items() if s.shard == shard}
+        cursors = dict.fromkeys(known, START) | last
         opened.run(partial(restore, cursors=cursors), shard, around)
     return len(last)
 

@@ -6,7 +6,7 @@ Refuses to write Parquet to a terminal, and characters into one that it would ob
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields as dataclass_fields
+from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -31,6 +31,8 @@ TABLE_ROWS_MAX: Final = 1000
 _PLAIN_COLUMNS: Final = 160
 _TIMES: Final[Mapping[str, str]] = {"time": "time_ms", "ingest_time": "ingest_time_ms"}
 """Columns of the lake that a `Row` has in another form."""
+
+_FIELDS: Final = frozenset(field.name for field in fields(Row))
 
 
 class ColumnsMissing(Exception):
@@ -109,12 +111,11 @@ def _cloud_events(relation: "duckdb.DuckDBPyConnection", names: Sequence[str], o
 
 
 def _row(values: Mapping[str, Any]) -> Row:
-    fields = {f.name for f in dataclass_fields(Row)}
     times = {
         name: None if values[column] is None else round(values[column].timestamp() * 1000)
         for column, name in _TIMES.items()
     }
-    return Row(**{name: text for name, text in values.items() if name in fields} | times)
+    return Row(**{name: text for name, text in values.items() if name in _FIELDS} | times)
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:

@@ -170,11 +170,9 @@ class AnswerShapes:
         status = _PLAIN_TEXTS.get(values[0])
         body = data[end:]
         length = len(body)
-        if status is None or int(values[shape.length]) != length:
+        if status is None or int(values[shape.length]) != length or length > ANSWER_HELD_BYTES_MAX:
             return None
-        return (
-            ShapedAnswer(status, body, shape, values) if length <= ANSWER_HELD_BYTES_MAX else None
-        )
+        return ShapedAnswer(status, body, shape, values)
 
 
 class ShapedAnswer(CellAnswer):
