@@ -21,6 +21,7 @@ from cell_control.domain.recovery import JUMP
 from cell_control.flows.recover import recovery_of
 from cell_devstack.fault_proxy import Delay, Watcher
 from cell_devstack.http_framing import Message
+from cell_devstack.json_client import Answer
 from cell_devstack.local_control import ControlSettings
 from cell_devstack.world import AWS, AZURE, World, Zips
 from tests.e2e.living import PATIENCE_S, STORE_S, Living, until
@@ -34,6 +35,7 @@ is unanswered when its time is over."""
 
 _NUMBERS = itertools.count(1)
 _SLOW_MS = 60
+_TRIES = 4
 
 
 @pytest.fixture(scope="module")
@@ -140,13 +142,14 @@ def test_killed_with_a_tenant_frozen_its_requests_are_held_then_told_so_until_it
     with Living(world, name, AWS, threads=2) as living:
         _kill_when(world, AWS, name, b"frozen", f"{name}-move")
         until(lambda: "frozen" in living.books.retried, "no request is told")
-        took_ms, answer = _pay_within(living, HELD_MS)
+        took_ms, answers = _pay_until_told_frozen(living)
         world.control.restore()
         member = living.moved(f"{name}-move")
         living.await_commands(10)
 
     books = living.books
-    assert (answer.status, answer.code, answer.body["retryable"]) == (503, "frozen", True)
+    assert {(one.code in TOLD, one.body["retryable"]) for one in answers} == {(True, True)}
+    assert (answers[-1].status, answers[-1].code) == (503, "frozen")
     assert took_ms >= HELD_MS / 2
     assert member["status"] == "done"
     # It came too late for this cut-over, and did it again.
@@ -263,12 +266,20 @@ class _AtWrite(Watcher):
             self.seen.set()
 
 
-def _pay_within(living: Living, deadline_ms: int):
+def _pay_until_told_frozen(living: Living) -> tuple[float, list[Answer]]:
+    """Send one command until its answer is a certain no.
+
+    Return how many milliseconds it took to get that, and all answers.
+    """
     data = {"debit": "alice", "credit": "bob", "amount": "5"}
-    began = time.monotonic()
-    headers = {"x-deadline-ms": str(deadline_ms)}
-    answer = living.edge.process(living.tenant, "held", "transfer", data, headers)
-    return (time.monotonic() - began) * 1000, answer
+    headers = {"x-deadline-ms": str(HELD_MS)}
+    answers: list[Answer] = []
+    for _ in range(_TRIES):
+        began = time.monotonic()
+        answers.append(living.edge.process(living.tenant, "held", "transfer", data, headers))
+        if answers[-1].code == "frozen":
+            break
+    return (time.monotonic() - began) * 1000, answers
 
 
 def _is_told(world: World) -> bool:

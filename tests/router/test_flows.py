@@ -161,6 +161,18 @@ def test_a_frozen_bundle_is_held_and_served():
     assert max(sim.took(request) for request in requests) < thawed + 0.3
 
 
+def test_a_held_request_is_not_tried_so_late_that_a_slower_answer_would_leave_a_doubt():
+    def cell(x: Any, now: float) -> tuple[float, Any]:
+        return (0.001 if now < 1000.9 else 0.045), said(503, "frozen", 17)
+
+    sim = Sim(M, store(), cell)
+    # Its probes are at 0, 101, ... 808 and 909 ms.
+    request = sim.ask(body(1), x_deadline_ms="940")
+    sim.run()
+
+    assert (sim.reply(request).status, sim.reply(request).code) == (503, "frozen")
+
+
 def test_of_many_held_only_one_asks_now_and_then():
     sim = Sim(M, store(), lambda x, now: (0.001, said(503, "frozen", 17)), coalesce=False)
 

@@ -26,6 +26,7 @@ from cell_router.tenancy import Call, read_call
 PAUSE_MIN_S: Final = 0.010
 PAUSE_MAX_S: Final = 0.050
 PAUSE_LONGEST_S: Final = 0.4
+SPARE_MIN_S: Final = 0.05
 
 
 class Edge:
@@ -245,11 +246,11 @@ class Edge:
                 return False
 
     def _spare_s(self, x: Exchange) -> float:
-        """Return how long one more attempt may take, as the last one did and that again.
+        """Return how long one more attempt may take, as the last one did and that again, or more.
 
         One that is cut off by the deadline would turn a certain no into an unknown outcome.
         """
-        return 2 * (self.attempts.now - x.sent_at)
+        return max(SPARE_MIN_S, 2 * (self.attempts.now - x.sent_at))
 
     def _pause(
         self, x: Exchange, longest_s: float, spare_s: float = 0.0
