@@ -11,6 +11,7 @@ from typing import Any, Final
 
 KEEPERS: Final = frozenset(
     {
+        "aws_cloudwatch_log_group",
         "aws_dynamodb_table",
         "aws_kms_key",
         "aws_s3_bucket",
