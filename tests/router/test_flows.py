@@ -407,3 +407,20 @@ def test_whatever_cells_do_every_request_is_answered_once_and_nothing_is_left(se
     assert all(state.gate.in_flight == 0 for state in sim.edge.attempts.cells.values())
     assert len(sim.edge.attempts.lanes) == 0
     assert sim.edge.parking.tenants() == []
+
+
+def test_a_cell_that_fails_does_not_spend_the_retries_of_another():
+    lost = said(503, "outcome_unknown")
+
+    def cell(x: Any, now: float) -> tuple[float, Any]:
+        first_of_the_other = x.route.tenant == "T-200" and x.attempts == 1
+        return 0.001, (lost if x.route.tenant == "T-100" or first_of_the_other else answered(x))
+
+    sim = Sim(M, store(), cell, coalesce=False)
+    for n in range(500):
+        sim.ask(body(n), at=n * 0.001)
+    sim.run(0.5)
+    other = sim.ask(body(501, "T-200"))
+    sim.run()
+
+    assert statuses(sim, [other]) == [200]

@@ -83,7 +83,7 @@ class Attempts:
         else:
             # It has a new address: its connections end, what is known of its health stays.
             changed = CellState(record, state.breaker, self._limits)
-            changed.gate = state.gate
+            changed.gate, changed.retries = state.gate, state.retries
             state = changed
         self.cells[record.id] = state
         return state

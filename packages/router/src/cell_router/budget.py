@@ -1,4 +1,4 @@
-"""What may be spent: retries of all requests, requests of one tenant. Time is passed in."""
+"""What may be spent: retries towards one cell, requests of one tenant. Time is passed in."""
 
 from typing import Final
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from cell_router.attempts import Attempts
 from cell_router.auth.principal import Principal
 from cell_router.auth.refused import AuthRefused
-from cell_router.budget import RateLimits, RetryBudget
+from cell_router.budget import RateLimits
 from cell_router.decide import Attempt, Failure, Next, Where, after, decide, leaves_doubt
 from cell_router.exchange import ASK, Exchange, Flow, Step, Wait
 from cell_router.grants import Grants
@@ -47,7 +47,6 @@ class Edge:
         self.parking = Parking()
         self.attempts = Attempts(grants, limits, generator)
         self._credentials = credentials
-        self._retries = RetryBudget()
         self._rates = RateLimits(limits.tenant_rate, limits.tenant_burst)
         self._random = generator
         self._new_command_id = new_command_id
@@ -109,7 +108,7 @@ class Edge:
             reply = no.reply
             x.code, x.reason = reply.code, no.reason
         else:
-            self._retries.earn()
+            self.attempts.cell(route.cell).retries.earn()
             reply = yield from self._serve(x, call, route, None)
         return self._signed(x, reply)
 
@@ -154,10 +153,6 @@ class Edge:
     def may_forward(self, route: Route) -> bool:
         """Say whether requests of the tenant of `route` are sent there."""
         return decide(route, registry_ready=True, asked=True) is Where.FORWARD
-
-    def earn(self) -> None:
-        """Note a request, of which retries are a share."""
-        self._retries.earn()
 
     def resume(self, x: Exchange, outcome: CellAnswer | Failure) -> Flow:
         """Return the flow of a request whose first attempt came to `outcome`, for a shell's own."""
@@ -236,7 +231,7 @@ class Edge:
             case Next.BEHIND:
                 return (yield from self._pause(x, PAUSE_MAX_S, self._spare_s(x)))
             case Next.AGAIN:
-                if not self._retries.spend(self.attempts.now):
+                if not x.cell.retries.spend(self.attempts.now):
                     x.shed = True
                     return False
                 x.retries += 1

@@ -11,6 +11,7 @@ from cell_core.domain.ids import is_id
 from cell_core.wire.registry import CellRecord
 from cell_router.auth.principal import Principal
 from cell_router.breaker import Breaker
+from cell_router.budget import RetryBudget
 from cell_router.decide import Attempt
 from cell_router.limits import Limits
 from cell_router.messages import EdgeRequest, Reply
@@ -55,16 +56,18 @@ class CellState:
     """What this process knows of a cell: its places, its breaker, what answers say of it.
 
     Attributes:
+        retries: How many requests may be sent again; a cell that fails spends no other's.
         shown, lines: What answers say of it, as pairs and as they are written.
         pool: The shell's own connections to it.
     """
 
-    __slots__ = ("breaker", "gate", "lines", "pool", "record", "shown")
+    __slots__ = ("breaker", "gate", "lines", "pool", "record", "retries", "shown")
 
     def __init__(self, record: CellRecord, breaker: Breaker, limits: Limits) -> None:
         self.record = record
         self.breaker = breaker
         self.gate = Gate(limits.cell_in_flight_max, limits.queue_max)
+        self.retries = RetryBudget()
         self.shown = [
             (b"x-processed-by-cloud", record.cloud.encode()),
             (b"x-cell", record.id.encode()),

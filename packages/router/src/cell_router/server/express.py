@@ -97,7 +97,7 @@ class Express:
         cell.gate.in_flight += 1
         if lane is not None:
             attempts.lanes.enter(lane)
-        edge.earn()
+        cell.retries.earn()
         ride = Ride()
         ride.request, ride.client, ride.principal = request, client, principal
         ride.call, ride.route, ride.cell, ride.gate, ride.lane = call, route, cell, gate, lane
