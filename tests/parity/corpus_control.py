@@ -212,6 +212,7 @@ _QUARANTINE = (
         {"stripe": 0, "epoch": NEWER + 1, "seq": 4, "chain": "<<move.again#/position/chain>>"},
     ),
     call("truncate.journal", "/stripes/0/journal"),
+    call("truncate.journal.full", "/stripes/0/journal?limit=4"),
     call("truncate.entities", "/stripes/0/entities"),
     call("truncate.idempotency", "/stripes/0/idempotency"),
     call("truncate.digest", "/stripes/0/digest"),
