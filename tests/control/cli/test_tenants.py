@@ -75,6 +75,20 @@ def test_a_list_says_where_to_go_on(me: Terminal):
     assert "--after A-1" in ran.err
 
 
+def test_tenants_without_a_standby_are_counted_and_listed(me: Terminal):
+    for tenant, wish in (("B-0", "--no-standby"), ("B-1", "--no-wait"), ("B-2", "--no-standby")):
+        me.ok("tenant", "create", "--id", tenant, wish)
+
+    first = me.ok("tenant", "list", "--after", "B", "--limit", 1, "--without-standby")
+    rest = me.ok("tenant", "list", "--after", "B-0", "--limit", 1, "--without-standby", "--json")
+    headroom = me.run("headroom")
+
+    assert "B-0" in first.out
+    assert "--after B-0" in first.err
+    assert [one["id"] for one in rest.json["tenants"]] == ["B-2"]
+    assert "have no standby that could take over" in headroom.err
+
+
 def test_lag_is_said_of_each_follower(me: Terminal):
     tenant = me.ok("tenant", "create", "--id", "T-lag", "--json").json["tenant"]
 

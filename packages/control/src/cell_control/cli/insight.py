@@ -37,6 +37,13 @@ def headroom(session: Session) -> None:
     ]
     shown = table(headings, rows) if rows else "No tenants: nothing could be lost."
     session.out.show(found.json, shown)
+    for cloud in found.value.clouds:
+        if waiting := sum(level.tenants - level.ready for level in cloud.levels):
+            session.out.note(
+                f"{waiting:,} tenants in {cloud.lost} have no standby that could take over: they "
+                "can leave only while it answers. "
+                "See cellctl tenant list --without-standby, cellctl tenant standby"
+            )
     stuck = [_stuck(loss) for loss in losses if any(level.stuck for level in loss.levels)]
     if stuck:
         raise Failed(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 app = Typer(no_args_is_help=True, help="Create, show, move and hold back tenants.")
 POLL_S: Final = 0.2
+_PAGE: Final = 1000
 
 CellOption = Annotated[str, Option("--cell", help="Only those with a place in this cell.")]
 
@@ -110,15 +111,22 @@ def list_tenants(
     after: Annotated[str, Option(help="Those behind this id.")] = "",
     *,
     everything: Annotated[bool, Option("--all", help="All of them.")] = False,
+    lacking: Annotated[
+        bool, Option("--without-standby", help="Only those that have no standby.")
+    ] = False,
 ) -> None:
     """List tenants in the order of their ids."""
     rows: list[dict[str, Any]] = []
     wanted = 10**9 if everything else limit
     go_on: str | None = after
     while go_on is not None and len(rows) < wanted:
-        page = session.control.tenants(go_on, min(1000, wanted - len(rows)), cell)
-        rows += page.json["tenants"]
+        size = _PAGE if lacking else min(_PAGE, wanted - len(rows))
+        page = session.control.tenants(go_on, size, cell)
+        rows += [one for one in page.json["tenants"] if not (lacking and one["standby"])]
         go_on = page.value.after
+    if len(rows) > wanted:
+        del rows[wanted:]
+        go_on = rows[-1]["id"]
     headings = ("tenant", "home", "standby", "epoch#", "state", "held back")
     shown = table(headings, map(_row, rows)) if rows else "No tenants."
     session.out.show({"tenants": rows, "after": go_on}, shown)
