@@ -1,5 +1,6 @@
 """Keys, tokens and backups: commands that need no server."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,13 @@ from cell_control.codec import write_of
 from cell_control.domain.records import Cell, Tag
 from cell_control.domain.recovery import JUMP
 from cell_control.server.token_file import TEXTS
+from cell_core.wire.registry_snapshot import open_snapshot
 from tests.control.cli.terminal import Terminal
+from tests.control.configured import LOCAL, configured
+from tests.core.registering import verifier
 
 MINUTE_MS = 60_000
+CELL = Cell(id="aws-alpha", ordinal=1, cloud="aws", region="x", base_url="https://a.example")
 
 
 @pytest.fixture
@@ -147,9 +152,8 @@ def test_a_file_of_tokens_that_is_none_is_refused_and_not_shown(alone: Terminal)
 
 def test_a_registry_is_exported_and_restored(alone: Terminal):
     one, other = (f"sqlite:///{alone.folder / name}" for name in ("one.db", "other.db"))
-    cell = Cell(id="aws-alpha", ordinal=1, cloud="aws", region="x", base_url="https://a.example")
     registry = open_registry(one)
-    registry.commit([write_of(cell, 0)])
+    registry.commit([write_of(CELL, 0)])
     registry.close()
     backup = alone.folder / "backup"
 
@@ -204,3 +208,23 @@ def test_a_registry_that_is_none_is_refused(alone: Terminal, which: tuple[str, .
 
 def test_a_configuration_without_targets_publishes_nothing(alone: Terminal):
     assert alone.run("registry", "publish", "--config", alone.folder / "none").code == 2
+
+
+def test_a_snapshot_is_published_once_to_each_target_that_can_be_reached(alone: Terminal):
+    file = alone.folder / "registry.snapshot"
+    targets = {"there": file, "nowhere": alone.folder / "no-folder" / "x"}
+    text = LOCAL + "".join(
+        f'[[publish]]\nname = "{name}"\nurl = "file://{path}"\n' for name, path in targets.items()
+    )
+    config = ("registry", "publish", "--config", configured(alone.folder, text))
+    with closing(open_registry(f"sqlite:///{alone.folder / 'registry.db'}")) as registry:
+        registry.commit([write_of(CELL, 0)])
+
+    first, again = alone.run(*config, "--json"), alone.ok(*config, "--to", "there", "--json")
+    nowhere = alone.run(*config, "--to", "nowhere")
+
+    assert (first.code, first.json["put"]) == (6, {"there": True})
+    assert first.error["failed"] == {"nowhere": "target_unreachable"}
+    assert open_snapshot(file.read_bytes(), verifier()).manifest.rev == first.json["rev"]
+    assert again.json["put"] == {"there": False}
+    assert (nowhere.code, "a file's folder there?" in nowhere.err) == (5, True)

@@ -13,40 +13,13 @@ from cell_control.__main__ import main
 from cell_control.bootstrap import checked
 from cell_control.server.config import Config
 from cell_control.server.config_findings import ConfigError
-from tests.core.granting import control_key
-from tests.core.registering import private_key
+from tests.control.configured import LOCAL, configured
 
 SECRET = "a-value-that-must-not-be-shown"
-LOCAL = """
-local = true
-[registry]
-url = "sqlite:///registry.db"
-[tokens]
-file = "tokens.json"
-[keys]
-grant = "grant.json"
-registry = "registry.json"
-[listen]
-port = 0
-"""
 REAL = (
     LOCAL.replace("local = true", "local = false")
     + 'behind_tls = true\n[cells]\nhost_suffixes = [".on.aws"]\n'
 )
-
-
-def _folder(
-    folder: Path, text: str = LOCAL, *, kid: str = "registry-1", env: str = "local"
-) -> Path:
-    (folder / "grant.json").write_text(json.dumps(control_key().private_jwk()))
-    (folder / "registry.json").write_text(private_key(kid))
-    for name in ("grant.json", "registry.json"):
-        (folder / name).chmod(0o600)
-    made = ["token", "--file", str(folder / "tokens.json"), "--name", "ci", "--role", "admin"]
-    assert main([*made, "--env", env]) == 0
-    path = folder / "control.toml"
-    path.write_text(text)
-    return path
 
 
 def _findings(path: Path) -> str:
@@ -56,7 +29,7 @@ def _findings(path: Path) -> str:
 
 
 def test_what_is_in_order_is_found_to_be(tmp_path: Path, capsys: Any):
-    path = _folder(tmp_path)
+    path = configured(tmp_path)
 
     assert main(["check", "--config", str(path)]) == 0
     assert capsys.readouterr().out.endswith("ok\n")
@@ -85,7 +58,7 @@ def test_what_is_in_order_is_found_to_be(tmp_path: Path, capsys: Any):
 def test_a_wrong_setting_is_named_with_what_to_do(
     tmp_path: Path, change: tuple[str, str], finding: str
 ):
-    path = _folder(tmp_path, LOCAL.replace(*change))
+    path = configured(tmp_path, LOCAL.replace(*change))
 
     found = _findings(path)
 
@@ -106,25 +79,25 @@ def test_a_wrong_setting_is_named_with_what_to_do(
     ],
 )
 def test_outside_the_local_world_what_is_plain_is_refused(tmp_path: Path, text: str, finding: str):
-    assert finding in _findings(_folder(tmp_path, text, env="live"))
+    assert finding in _findings(configured(tmp_path, text, env="live"))
 
 
 def test_outside_the_local_world_its_keys_and_tokens_are_refused(tmp_path: Path):
-    found = _findings(_folder(tmp_path, REAL, kid="local-world", env="local"))
+    found = _findings(configured(tmp_path, REAL, kid="local-world", env="local"))
 
     assert "keys.registry holds a key of the local world" in found
     assert "tokens.file holds no token that is good here" in found
 
 
 def test_a_key_that_everybody_can_read_is_refused(tmp_path: Path):
-    path = _folder(tmp_path)
+    path = configured(tmp_path)
     (tmp_path / "grant.json").chmod(0o644)
 
     assert "keys.grant can be read by everybody" in _findings(path)
 
 
 def test_everything_that_is_wrong_is_said_at_once_as_json(tmp_path: Path, capsys: Any):
-    path = _folder(tmp_path)
+    path = configured(tmp_path)
     (tmp_path / "grant.json").unlink()
     (tmp_path / "registry.json").unlink()
     capsys.readouterr()
@@ -136,7 +109,7 @@ def test_everything_that_is_wrong_is_said_at_once_as_json(tmp_path: Path, capsys
 
 
 def test_a_third_live_token_of_a_name_is_refused(tmp_path: Path, capsys: Any):
-    _folder(tmp_path)
+    configured(tmp_path)
     made = ["token", "--file", str(tmp_path / "tokens.json"), "--name", "ci", "--role", "edge"]
 
     assert main(made) == 0
@@ -155,7 +128,7 @@ def test_the_defaults_are_those_of_the_documentation():
 
 @pytest.mark.slow
 def test_the_program_serves_until_it_is_told_to_stop(tmp_path: Path):
-    path = _folder(tmp_path)
+    path = configured(tmp_path)
     command = [sys.executable, "-m", "cell_control", "serve", "--config", str(path)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
         assert child.stderr is not None

@@ -8,16 +8,17 @@ control plane compares it with them before it moves anything (`recover`).
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from typer import Argument, Option, Typer
 
 from cell_control.cli.command import command
-from cell_control.cli.failures import Failed, usage
+from cell_control.cli.failures import Exit, Failed, usage
 from cell_control.cli.options import Why, Yes
 from cell_control.cli.output import pairs
 from cell_control.cli.session import Session
 from cell_control.cli.translating import translated
+from cell_control.errors import Unavailable
 
 if TYPE_CHECKING:
     from cell_control.adapters.registry_sql import SqlRegistry
@@ -27,6 +28,11 @@ app = Typer(no_args_is_help=True, help="Back the registry up, restore and publis
 
 Into = Annotated[Path, Argument(metavar="FILE", help="The file to write.")]
 From = Annotated[Path, Argument(metavar="FILE", help="A file that `registry export` wrote.")]
+_LACKING: Final = {
+    "target_unreachable": "cannot be reached: is its url right, and a file's folder there?",
+    "target_denied": "refuses the credential, or has no such place.",
+    "target_status": "answered with an error; repeat it in a minute.",
+}
 Config_ = Annotated[Path, Option("--config", help="The control plane's configuration.")]
 
 
@@ -116,7 +122,7 @@ def publish(
 ) -> None:
     """Publish a signed snapshot now to the targets of a configuration.
 
-    A target that holds one as new is left alone.
+    A target that holds one as new is left alone; one that fails stops no other.
     """
     from cell_control.bootstrap import opened_registry, opened_targets  # noqa: PLC0415 - as above
     from cell_control.server.config_files import read_text  # noqa: PLC0415 - as above
@@ -127,18 +133,31 @@ def publish(
     chosen = [one for one in found.settings.publish if target in ("", one.name)]
     if not chosen:
         raise usage("No such target is configured.", "See [[publish]] in the configuration.")
+    put: dict[str, bool] = {}
+    failed: dict[str, str] = {}
     with translated():
         signer = RegistrySigner(read_text(found.path(found.settings.keys.registry)))
         with closing(opened_registry(found)) as registry:
             made = build_snapshot(registry, signer, session.around.now_ms())
-        results = {}
         for settings, place in opened_targets(found):
-            if target in ("", settings.name):
-                results[settings.name] = place.put_snapshot(made.rev, made.data)
-            place.close()
-    document = {"rev": made.rev, "tenants": made.tenants, "put": results}
-    rows = [(name, "published" if put else "has one as new") for name, put in results.items()]
+            with closing(place):
+                if settings not in chosen:
+                    continue
+                try:
+                    put[settings.name] = place.put_snapshot(made.rev, made.data)
+                except Unavailable as error:
+                    failed[settings.name] = error.code
+    document = {"rev": made.rev, "tenants": made.tenants, "put": put}
+    rows = [(name, "published" if done else "has one as new") for name, done in put.items()]
     session.out.show(document, pairs([("rev", made.rev), ("tenants", made.tenants), *rows]))
+    if failed:
+        raise Failed(
+            f"Not published to {', '.join(failed)}.",
+            *(f"{name} {_LACKING.get(code, code)}" for name, code in failed.items()),
+            exit_code=Exit.UNFINISHED if put else Exit.UNAVAILABLE,
+            code="not_published",
+            fields={"failed": failed},
+        )
 
 
 @command(app, "recover")
