@@ -22,7 +22,7 @@ def main():
     parsed = parser.parse_args(sys.argv[sys.argv.index("worker") + 1 :])
     asked = set(re.findall(r"^# worker: (.*)$", sys.stdin.read(), re.MULTILINE))
     link = socket.socket(fileno=parsed.report_fd)
-    if "crash" in asked:
+    if asked & {"crash", f"crash in slot {parsed.slot}"}:
         return 3
     try:
         greet(parsed, link, asked)
@@ -47,6 +47,7 @@ def greet(parsed, link, asked):
 
 def serve(parsed, link, asked):
     listener = socket.socket(fileno=parsed.listen_fd)
+    listener.listen(128)
     lines, found = Lines(), []
     who = f"{parsed.slot} {parsed.generation} {os.getpid()}"
     while True:

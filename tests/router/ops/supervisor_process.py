@@ -30,7 +30,7 @@ class SupervisorProcess:
         self._reader.start()
 
     def __enter__(self):
-        listening = self.wait_for("listening")
+        listening = self.wait_for("bound")
         self.port, self.admin_port = listening["port"], listening["admin_port"]
         return self
 

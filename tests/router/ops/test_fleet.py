@@ -5,7 +5,17 @@ import random
 
 import pytest
 
-from cell_router.server.fleet import Accepted, End, Fleet, Kill, Note, Rules, Spawn, TellDrain
+from cell_router.server.fleet import (
+    Accepted,
+    End,
+    Fleet,
+    Kill,
+    LetGo,
+    Note,
+    Rules,
+    Spawn,
+    TellDrain,
+)
 
 
 def fleet(slots=2, *, silence_max_s=1e9, **rules):
@@ -70,6 +80,39 @@ def test_a_worker_that_keeps_ending_is_started_ever_more_slowly():
     gaps = [b - a for a, b in itertools.pairwise(starts)]
     assert 2.5 <= max(gaps) <= 5.1
     assert starts[0] == 0.0
+
+
+def test_what_waits_for_a_worker_that_served_waits_for_the_next_one():
+    made = running()
+
+    assert of(LetGo, made.on_ended(1, -9, 100.0)) == []
+
+
+def test_nobody_waits_for_a_worker_that_never_served():
+    made = fleet()
+    made.start(0.0)
+
+    first = made.on_ended(1, 1, 0.5)
+    made.tick(0.5)
+    again = made.on_ended(3, 1, 1.0)
+
+    assert of(LetGo, first) == of(LetGo, again) == [LetGo(0)]
+
+
+def test_nobody_waits_while_the_next_start_is_put_off():
+    made = running()
+    made.on_ended(1, -9, 1.0)
+    made.tick(1.0)
+    made.on_ready(3, 1.5)
+
+    assert of(LetGo, made.on_ended(3, -9, 2.0)) == [LetGo(0)]
+
+
+def test_a_new_generation_that_is_given_up_leaves_the_sockets_to_the_old_one():
+    made = running()
+    made.reload(10.0)
+
+    assert of(LetGo, made.on_ended(3, 1, 10.5)) == []
 
 
 def test_a_worker_that_lived_well_is_forgiven():

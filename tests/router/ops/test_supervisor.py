@@ -244,6 +244,18 @@ def test_a_killed_worker_comes_back_and_those_who_waited_are_served(path):
 
 
 @pytest.mark.slow
+def test_no_client_waits_for_a_worker_that_never_starts(path):
+    behave(path, "crash in slot 0")
+    with SupervisorProcess.of_fakes(path) as process:
+        process.wait_for("worker_ready")
+        process.wait_for("worker_restarts", 2)
+        slots = [process.ask()[0] for _ in range(50)]
+        process.stop()
+
+    assert slots == [1] * 50
+
+
+@pytest.mark.slow
 def test_workers_that_never_start_are_tried_again_at_a_bounded_rate(path):
     behave(path, "crash")
     with SupervisorProcess.of_fakes(path) as process:

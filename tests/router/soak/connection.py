@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import httptools
 
+ANSWER_MAX_S = 40.0
+"""A client names a deadline of 30 s at most."""
+
 
 class Broken(Exception):
     """The connection ended before the answer was whole."""
@@ -64,7 +67,10 @@ class Connection:
         self.opened = 0
 
     async def request(self, data):
-        """Send the bytes of a request and return its answer; raises `Broken` or `OSError`."""
+        """Send the bytes of a request and return its answer; raises `Broken` or `OSError`.
+
+        Among them TimeoutError, if it is not there within `ANSWER_MAX_S`.
+        """
         loop = asyncio.get_running_loop()
         protocol = self._protocol
         if protocol is None or protocol.closes:
@@ -74,7 +80,12 @@ class Connection:
             self.opened += 1
         protocol.answered = loop.create_future()
         protocol.transport.write(data)
-        return await protocol.answered
+        try:
+            async with asyncio.timeout(ANSWER_MAX_S):
+                return await protocol.answered
+        except TimeoutError:
+            self.close()  # What comes for it later is no answer to the next request.
+            raise
 
     def peer_certificate(self):
         """Return the certificate of the server in DER, as of the last connection."""

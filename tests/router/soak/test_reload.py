@@ -244,6 +244,8 @@ def test_a_stop_finishes_what_is_under_way(started):
 
 def test_a_reload_that_is_wrong_changes_nothing(started):
     router = started().router
+    # A worker that starts later reads the file that is wrong, and cannot.
+    until(lambda: router.admin("/readyz")["workers_ready"] == 2)
     load = SteadyLoad(router.port, reads(router.api_key))
 
     with load.running():

@@ -102,7 +102,7 @@ def _listen(
         "admin_port": admin_listener.getsockname()[1],
         "workers": len(listeners),
     }
-    machine.log.info("listening", extra={"fields": fields})
+    machine.log.info("bound", extra={"fields": fields})
     return listeners, admin_listener
 
 

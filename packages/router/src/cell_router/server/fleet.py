@@ -5,7 +5,8 @@ Starts no process and reads no clock: events with their time go in, actions come
     event               what follows
     start               every slot gets a worker of the first generation
     ready               a slot serves; once all of a new generation do, the old one drains
-    ended, unasked      its slot is started again: at once, then after a doubling, bounded pause
+    ended, unasked      its slot is started again: at once, then after a doubling, bounded pause;
+                        unless the next one can be expected at once, what is queued is let go
     ended, new one      a new generation that loses a worker before it serves is given up
     reload              a new generation starts beside the old one, on the same sockets
     stop                readiness off, the delay passes, all drain, then the supervisor ends
@@ -54,6 +55,16 @@ class Spawn:
 
 
 @dataclass(frozen=True, slots=True)
+class LetGo:
+    """End the connections that wait for a worker of `slot`, and let no more of them wait.
+
+    Clients try again and reach another worker, instead of waiting for one that may never come.
+    """
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
 class TellDrain:
     """Tell a worker to finish."""
 
@@ -87,7 +98,7 @@ class End:
     """Every worker has ended after a stop."""
 
 
-Action: TypeAlias = Spawn | TellDrain | Kill | Note | Accepted | End
+Action: TypeAlias = Spawn | LetGo | TellDrain | Kill | Note | Accepted | End
 
 
 class State(Enum):
@@ -107,6 +118,7 @@ class _Worker:
     started_s: float
     state: State = State.STARTING
     overdue_s: float = 0.0  # When it is killed unless something happens before.
+    served: bool = False
 
 
 class Fleet:
@@ -170,7 +182,7 @@ class Fleet:
         worker = self._workers.get(serial)
         if worker is None or worker.state is not State.STARTING:
             return []
-        worker.state = State.READY
+        worker.state, worker.served = State.READY, True
         worker.overdue_s = now_s + self.rules.silence_max_s
         fields: dict[str, int | float | str] = {
             "slot": worker.slot,
@@ -197,7 +209,7 @@ class Fleet:
         if worker.generation == self._candidate:
             return [*actions, *self._give_up("worker_ended", now_s)]
         if worker.generation == self.generation:
-            actions.append(self._again(worker, now_s))
+            actions += self._again(worker, now_s)
         return actions
 
     def tick(self, now_s: float) -> list[Action]:
@@ -218,7 +230,7 @@ class Fleet:
         )
         return Spawn(self._serial, slot, generation)
 
-    def _again(self, worker: _Worker, now_s: float) -> Action:
+    def _again(self, worker: _Worker, now_s: float) -> Iterator[Action]:
         """Plan the next start of the slot of `worker`, later the more often it failed."""
         lived_s = now_s - worker.started_s
         failures = 1 if lived_s >= _LIVED_WELL_S else self._failures[worker.slot] + 1
@@ -229,7 +241,9 @@ class Fleet:
             pause_s = ceiling_s * self._generator.uniform(0.5, 1.0)
         self._due[worker.slot] = now_s + pause_s
         self.restarts += 1
-        return Note("worker_restarts", {"slot": worker.slot, "pause_ms": round(pause_s * 1000)})
+        if pause_s > 0 or not worker.served:
+            yield LetGo(worker.slot)
+        yield Note("worker_restarts", {"slot": worker.slot, "pause_ms": round(pause_s * 1000)})
 
     def _accept_when_whole(self, now_s: float) -> Iterator[Action]:
         if not self._candidate or not self._is_whole(self._candidate):

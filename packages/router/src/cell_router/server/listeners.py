@@ -1,6 +1,7 @@
-"""The sockets that clients connect to: one a worker slot, made and kept by the supervisor.
+"""The sockets that clients connect to: one a worker slot, bound and kept by the supervisor.
 
-A worker that ends leaves its socket's queue to the next one, so no connection is lost.
+A worker listens on its own once it can serve: until then the kernel gives new connections to the
+others. One that ends leaves its socket's queue to the next, so that no connection is lost.
 """
 
 import socket
@@ -10,7 +11,9 @@ BACKLOG: Final = 4096
 
 
 def open_listeners(address: str, port: int, slots: int) -> list[socket.socket]:
-    """Return `slots` listening sockets that share `address` and `port`; port 0 takes a free one.
+    """Return `slots` sockets that share `address` and `port`; port 0 takes a free one.
+
+    They are bound, and listen once a worker does.
 
     Raises:
         OSError: The address is not this machine's, or the port is taken.
@@ -18,12 +21,24 @@ def open_listeners(address: str, port: int, slots: int) -> list[socket.socket]:
     opened: list[socket.socket] = []
     try:
         for _ in range(slots):
-            opened.append(_listen(address, port))
+            opened.append(_bind(address, port))
             port = opened[0].getsockname()[1]
     except OSError:
         close_listeners(opened)
         raise
     return opened
+
+
+def reopen_listener(listeners: list[socket.socket], slot: int) -> None:
+    """Put a new socket in place of the one of `slot`, whose queue nobody serves, and end that.
+
+    Raises:
+        OSError: There is no other; the old one is as it was.
+    """
+    old = listeners[slot]
+    address, port = old.getsockname()[:2]
+    listeners[slot] = _bind(address, port)  # Before the old one is closed: the port stays ours.
+    old.close()
 
 
 def open_admin_listener(address: str, port: int) -> socket.socket:
@@ -42,14 +57,13 @@ def close_listeners(listeners: list[socket.socket]) -> None:
         listener.close()
 
 
-def _listen(address: str, port: int) -> socket.socket:
+def _bind(address: str, port: int) -> socket.socket:
     listener = socket.socket(_family(address), socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # Accepted ones inherit it.
         listener.bind((address, port))
-        listener.listen(BACKLOG)
         listener.settimeout(0)
     except OSError:
         listener.close()

@@ -18,7 +18,18 @@ from cell_router.config import Config
 from cell_router.config_findings import ConfigError
 from cell_router.config_reload import findings_of_reload
 from cell_router.server.finder import Finder
-from cell_router.server.fleet import Accepted, Action, End, Fleet, Kill, Note, Spawn, TellDrain
+from cell_router.server.fleet import (
+    Accepted,
+    Action,
+    End,
+    Fleet,
+    Kill,
+    LetGo,
+    Note,
+    Spawn,
+    TellDrain,
+)
+from cell_router.server.listeners import reopen_listener
 from cell_router.server.metrics import Totals
 from cell_router.server.passive_health import PassiveHealth
 from cell_router.server.positions import Positions
@@ -109,9 +120,9 @@ class _Plan:
 
 
 class Supervisor:
-    """Runs workers on `listeners` until it is told to stop."""
+    """Runs workers on `listeners` until it is told to stop; whoever opened them closes them."""
 
-    def __init__(self, parts: Parts, config: Config, listeners: Sequence[socket]) -> None:
+    def __init__(self, parts: Parts, config: Config, listeners: list[socket]) -> None:
         self._parts = parts
         self._newest = _Plan(config)
         self._plans: dict[int, _Plan] = {}
@@ -177,11 +188,12 @@ class Supervisor:
         match action:
             case Spawn():
                 self._spawn(action)
+            case LetGo(slot):
+                self._let_go(slot)
             case TellDrain(serial):
                 self._drain(serial)
             case Kill(serial):
-                if serial in self._children:
-                    self._children[serial].kill()
+                self._kill(serial)
             case Accepted(generation):
                 self._accept(generation)
             case Note(event, fields):
@@ -192,14 +204,10 @@ class Supervisor:
     def _spawn(self, action: Spawn) -> None:
         serial, generation = action.serial, action.generation
         plan = self._plans.setdefault(generation, self._newest)
-        listener = self._listeners[action.slot]
 
-        def command(report_fd: int) -> Sequence[str]:
+        def command(listen_fd: int, report_fd: int) -> Sequence[str]:
             spec = WorkerSpec(
-                slot=action.slot,
-                generation=generation,
-                listen_fd=listener.fileno(),
-                report_fd=report_fd,
+                slot=action.slot, generation=generation, listen_fd=listen_fd, report_fd=report_fd
             )
             return self._parts.command(spec)
 
@@ -207,7 +215,7 @@ class Supervisor:
             command=command,
             text=plan.config.text,
             environment=self._parts.environment,
-            listener=listener,
+            listener=lambda: self._listeners[action.slot],
         )
         child = WorkerChild(
             start,
@@ -218,6 +226,12 @@ class Supervisor:
         )
         self._children[serial] = child
         self._background(self._run_child(serial, child))
+
+    def _let_go(self, slot: int) -> None:
+        try:
+            reopen_listener(self._listeners, slot)
+        except OSError as error:
+            self._log(logging.ERROR, "listener_kept", {"slot": slot, "errno": error.errno})
 
     async def _run_child(self, serial: int, child: WorkerChild) -> None:
         exit_code = await child.run()
@@ -244,6 +258,10 @@ class Supervisor:
         if serial in self._children:
             max_ms = round(self._parts.fleet.rules.drain_max_s * 1000)
             self._children[serial].send(Drain(max_ms))
+
+    def _kill(self, serial: int) -> None:
+        if serial in self._children:
+            self._children[serial].kill()
 
     def _accept(self, generation: int) -> None:
         """Let the rest follow the configuration with which all workers have started."""

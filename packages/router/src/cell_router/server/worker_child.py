@@ -24,15 +24,17 @@ class WorkerStart:
     """What a worker process is started with.
 
     Attributes:
-        command: Makes the command line; it gets the descriptor of the worker's end of the pair.
+        command: Makes the command line; it gets the descriptors of the listening socket and of the
+            worker's end of the pair.
         text: The configuration, which the worker reads from its standard input.
         environment: All of it.
+        listener: Returns its listening socket when the process is started.
     """
 
-    command: Callable[[int], Sequence[str]]
+    command: Callable[[int, int], Sequence[str]]
     text: str
     environment: Mapping[str, str]
-    listener: socket.socket
+    listener: Callable[[], socket.socket]
 
 
 class WorkerChild:
@@ -96,12 +98,13 @@ class WorkerChild:
                 self._process.kill()
 
     async def _spawn(self, theirs: socket.socket) -> Process:
-        command = self._start.command(theirs.fileno())
+        listen_fd = self._start.listener().fileno()
+        command = self._start.command(listen_fd, theirs.fileno())
         return await asyncio.create_subprocess_exec(
             *command,
             stdin=PIPE,
             env=dict(self._start.environment),
-            pass_fds=(self._start.listener.fileno(), theirs.fileno()),
+            pass_fds=(listen_fd, theirs.fileno()),
             process_group=0,  # Ctrl-C is for the supervisor, which ends its workers in order.
         )
 

@@ -22,6 +22,7 @@ from cell_router.server.addresses import AddressPolicy, CheckedAddresses
 from cell_router.server.assembly import Machine, build_edge
 from cell_router.server.client import ClientConnection
 from cell_router.server.link import Link, worker_link
+from cell_router.server.listeners import BACKLOG
 from cell_router.server.observer import Observer, gauges
 from cell_router.server.pool import Pool, Resume
 from cell_router.server.report import Drain, Find, Found, Ready, ToWorker
@@ -113,7 +114,7 @@ class Worker:
             lambda: ClientConnection(serving),
             sock=socket.socket(fileno=listen_fd),
             ssl=self._tls(),
-            backlog=4096,
+            backlog=BACKLOG,
         )
         self._link.send(Ready())
         reporting = asyncio.create_task(self._report(edge, serving))
