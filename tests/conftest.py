@@ -8,6 +8,16 @@ import pytest
 import tests.profiles  # noqa: F401 - registers hypothesis profiles for its command line
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_ID_CHARACTERS_MAX = 80
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a case of a long text after its argument, and pytest's number.
+
+    It may hold a key that was made for this run; the processes that share a run have to agree.
+    """
+    is_long = isinstance(val, str | bytes) and len(val) > _ID_CHARACTERS_MAX
+    return argname if is_long else None
 
 
 @pytest.fixture(autouse=True)
