@@ -47,11 +47,11 @@ def greet(parsed, link, asked):
 
 def serve(parsed, link, asked):
     listener = socket.socket(fileno=parsed.listen_fd)
-    listener.listen(128)
+    heeded = [link] if "mute" in asked else [link, listening(listener)]
     lines, found = Lines(), []
     who = f"{parsed.slot} {parsed.generation} {os.getpid()}"
     while True:
-        ready, _, _ = select.select([listener, link], [], [])
+        ready, _, _ = select.select(heeded, [], [])
         if link in ready:
             data = heard(link)
             if not data:
@@ -64,6 +64,12 @@ def serve(parsed, link, asked):
                     found.append(f"{message.tenant}={message.present}")
         if listener in ready:
             answer(listener, f"{who} {','.join(found)}\n".encode())
+
+
+def listening(listener):
+    """Who is ready takes connections, as a real worker does, and nobody before."""
+    listener.listen(128)
+    return listener
 
 
 def heard(link):
