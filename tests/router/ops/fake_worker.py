@@ -24,20 +24,22 @@ def main():
     link = socket.socket(fileno=parsed.report_fd)
     if asked & {"crash", f"crash in slot {parsed.slot}"}:
         return 3
+    listener = socket.socket(fileno=parsed.listen_fd)
     try:
-        greet(parsed, link, asked)
+        greet(parsed, link, listener, asked)
     except BrokenPipeError:
         return 0  # The supervisor is gone.
-    return serve(parsed, link, asked)
+    return serve(parsed, link, listener, asked)
 
 
-def greet(parsed, link, asked):
+def greet(parsed, link, listener, asked):
     if "junk" in asked:
         link.sendall(b"this is no message\n")
     if "endless" in asked:
         link.sendall(b"x" * 2_000_000)
     if "mute" in asked:
         return
+    listener.listen(128)  # Before it says so, as a real worker does.
     link.sendall(encode(Ready()))
     link.sendall(encode(Report(positions=[(f"slot{parsed.slot}", 0, parsed.generation, 1)])))
     if "find" in asked:
@@ -45,9 +47,8 @@ def greet(parsed, link, asked):
         link.sendall(encode(Find("nobody")))
 
 
-def serve(parsed, link, asked):
-    listener = socket.socket(fileno=parsed.listen_fd)
-    heeded = [link] if "mute" in asked else [link, listening(listener)]
+def serve(parsed, link, listener, asked):
+    heeded = [link] if "mute" in asked else [link, listener]
     lines, found = Lines(), []
     who = f"{parsed.slot} {parsed.generation} {os.getpid()}"
     while True:
@@ -64,12 +65,6 @@ def serve(parsed, link, asked):
                     found.append(f"{message.tenant}={message.present}")
         if listener in ready:
             answer(listener, f"{who} {','.join(found)}\n".encode())
-
-
-def listening(listener):
-    """Who is ready takes connections, as a real worker does, and nobody before."""
-    listener.listen(128)
-    return listener
 
 
 def heard(link):

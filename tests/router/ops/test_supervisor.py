@@ -129,11 +129,12 @@ def test_a_reload_replaces_the_workers_and_no_client_is_refused(path):
         client = threading.Thread(target=hammer)
         client.start()
         try:
+            process.until(lambda _: 1 in seen)
             for generation in (2, 3):
                 process.signal(signal.SIGHUP)
                 assert process.wait_for("reloaded")["generation"] == generation
                 process.wait_for("worker_ended", 2)
-            process.until(lambda answer: answer[1] == 3)
+                process.until(lambda _, now=generation: now in seen)
         finally:
             stop.set()
             client.join(TIMEOUT_S)
