@@ -1,8 +1,8 @@
 // One Pyodide that plays a Cloudflare isolate: JSON lines in, JSON lines out.
 //
 // It boots what `tools.worker_bundle` built, with the real `workers` package and stand-ins for the
-// rest of the runtime: KV, `fetch` and the entry point's helper. What a subrequest answers is asked
-// of the test, so that a test can be the cell. Refuses to reach any network.
+// rest of the runtime: KV, `fetch`, the clocks and the entry point's helper. What a subrequest answers
+// is asked of the test, so that a test can be the cell. Refuses to reach any network.
 
 import { readFileSync, readdirSync } from "node:fs";
 import { join, relative, sep } from "node:path";
@@ -32,11 +32,40 @@ class KvNamespace {
   }
 }
 
-// The runtime's clocks, which a test may set and move on.
-const clocks = { wall: Date.now.bind(Date), monotonic: performance.now.bind(performance) };
-const ahead_ms = { wall: 0, monotonic: 0 };
-Date.now = () => clocks.wall() + ahead_ms.wall;
-performance.now = () => clocks.monotonic() + ahead_ms.monotonic;
+// The runtime's clocks stand still but for what a timer waited for, what a silent cell makes the
+// Worker wait, and what a test lets pass: the time that a busy machine takes is none here.
+const real = { wall: Date.now.bind(Date), monotonic: performance.now.bind(performance) };
+const clock_ms = { wall: real.wall(), monotonic: real.monotonic() };
+Date.now = () => clock_ms.wall;
+performance.now = () => {
+  letPass(0.02); // Pyodide sleeps its shortest sleeps without a timer.
+  return clock_ms.monotonic;
+};
+
+function letPass(ms) {
+  clock_ms.wall += ms;
+  clock_ms.monotonic += ms;
+}
+
+// A timer is a short sleep, or the limit of a wait that ends earlier in every test: limits never fire.
+const SLEEP_MS_MAX = 100;
+const startTimer = globalThis.setTimeout;
+globalThis.setTimeout = (callback, ms = 0, ...words) => {
+  if (ms > SLEEP_MS_MAX) return undefined;
+  const due = clock_ms.monotonic + ms;
+  return startTimer(() => {
+    letPass(Math.max(0, due - clock_ms.monotonic));
+    callback(...words);
+  }, ms);
+};
+
+// Fires when the test says that the cell is silent.
+const waits_ms = new WeakMap();
+AbortSignal.timeout = (ms) => {
+  const { signal } = new AbortController();
+  waits_ms.set(signal, ms);
+  return signal;
+};
 
 let calls = 0;
 const waiting = new Map();
@@ -46,9 +75,9 @@ globalThis.fetch = async (input, options) => {
   const request = new Request(input, options);
   const body = new Uint8Array(await request.arrayBuffer());
   const call = ++calls;
+  const wait_ms = waits_ms.get(options?.signal) ?? Infinity;
   const answered = new Promise((resolve, reject) => {
-    waiting.set(call, { resolve, reject });
-    options?.signal?.addEventListener("abort", () => reject(options.signal.reason));
+    waiting.set(call, { resolve, reject, due: clock_ms.monotonic + wait_ms });
   });
   say({
     kind: "subrequest",
@@ -62,9 +91,13 @@ globalThis.fetch = async (input, options) => {
   return await answered;
 };
 
-function answerSubrequest({ call, status, headers, body, error }) {
-  const { resolve, reject } = waiting.get(call);
+function answerSubrequest({ call, status, headers, body, error, silent }) {
+  const { resolve, reject, due } = waiting.get(call);
   waiting.delete(call);
+  if (silent) {
+    letPass(Math.max(0, due - clock_ms.monotonic));
+    return reject(new DOMException("The operation was aborted due to timeout", "TimeoutError"));
+  }
   if (error) return reject(new TypeError(error));
   const hasBody = ![101, 204, 205, 304].includes(status);
   // A real fetch answers 200 and above only; `Response` refuses the rest by itself.
@@ -77,10 +110,10 @@ for (const level of ["log", "info", "warn", "error"]) {
   console[level] = (...words) => logged.push(words.join(" "));
 }
 
-const started = performance.now();
+const started = real.monotonic();
 const { loadPyodide } = await import(pathToFileURL(pyodidePath));
 const pyodide = await loadPyodide({ stdout: (l) => logged.push(l), stderr: (l) => logged.push(l) });
-const booted = performance.now();
+const booted = real.monotonic();
 // As the runtime lays a bundle out: the modules beside the entry, the libraries below it. Copied, so
 // that reading is fast and nothing is written beside the sources.
 for (const entry of readdirSync(bundlePath, { recursive: true, withFileTypes: true })) {
@@ -122,7 +155,7 @@ let env = {};
 const operations = {
   // A new isolate of the Worker: nothing is remembered but what KV holds.
   begin({ secrets, values }) {
-    ahead_ms.wall = ahead_ms.monotonic = 0;
+    clock_ms.wall = real.wall();
     const before = process.cpuUsage();
     entry = beginIsolate();
     const used = process.cpuUsage(before);
@@ -134,9 +167,8 @@ const operations = {
   },
   // Sets the wall clock, and moves both on.
   clock({ wall_s, ahead_s }) {
-    if (wall_s !== undefined) ahead_ms.wall = wall_s * 1000 - clocks.wall();
-    ahead_ms.wall += (ahead_s ?? 0) * 1000;
-    ahead_ms.monotonic += (ahead_s ?? 0) * 1000;
+    if (wall_s !== undefined) clock_ms.wall = wall_s * 1000;
+    letPass((ahead_s ?? 0) * 1000);
     return {};
   },
   // Changes what KV holds; null removes a key.

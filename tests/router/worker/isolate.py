@@ -47,7 +47,7 @@ class Broken:
 
 @dataclass(frozen=True)
 class Silent:
-    """The subrequest never ends by itself."""
+    """The subrequest ends when the Worker waits no longer."""
 
 
 Outcome = Answered | Broken | Silent
@@ -82,6 +82,8 @@ def no_cell(_request: Subrequest) -> Outcome:
 
 class Isolate:
     """One Node process with one Pyodide. `begin` starts a new isolate in it.
+
+    Its clocks stand still but for timers, silent cells and `move_on`.
 
     Attributes:
         boot_ms: Until Pyodide was there; not the Worker's to influence.
@@ -186,6 +188,7 @@ class Isolate:
         )
         outcome = cell(request)
         if isinstance(outcome, Silent):
+            self._say({"kind": "subrequest", "call": line["call"], "silent": True})
             return
         if isinstance(outcome, Broken):
             self._say({"kind": "subrequest", "call": line["call"], "error": outcome.error})
