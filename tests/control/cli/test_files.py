@@ -10,7 +10,9 @@ from cell_control.codec import write_of
 from cell_control.domain.records import Cell, Tag
 from cell_control.domain.recovery import JUMP
 from cell_control.server.token_file import TEXTS
-from cell_core.wire.registry_snapshot import open_snapshot
+from cell_control.service.publishing import build_snapshot
+from cell_core.wire.registry_keys import RegistrySigner, new_private_jwk
+from cell_core.wire.registry_snapshot import open_snapshot, seal_snapshot
 from tests.control.cli.terminal import Terminal
 from tests.control.configured import LOCAL, configured
 from tests.core.registering import verifier
@@ -228,3 +230,25 @@ def test_a_snapshot_is_published_once_to_each_target_that_can_be_reached(alone: 
     assert open_snapshot(file.read_bytes(), verifier()).manifest.rev == first.json["rev"]
     assert again.json["put"] == {"there": False}
     assert (nowhere.code, "a file's folder there?" in nowhere.err) == (5, True)
+
+
+def test_a_target_that_holds_more_than_the_registry_is_left_alone_and_said(alone: Terminal):
+    file = alone.folder / "registry.snapshot"
+    text = f'{LOCAL}[[publish]]\nname = "there"\nurl = "file://{file}"\n'
+    config = ("registry", "publish", "--config", configured(alone.folder, text))
+    with closing(open_registry(f"sqlite:///{alone.folder / 'registry.db'}")) as registry:
+        registry.commit([write_of(CELL, 0)])
+        held = build_snapshot(registry, RegistrySigner(new_private_jwk("k")), 0)
+    later = b"".join(
+        seal_snapshot(
+            rev=held.rev + 7, created_ms=0, cells=[], groups=[], rows=[],
+            signer=RegistrySigner(new_private_jwk("k")),
+        )
+    )  # fmt: skip
+    file.write_bytes(later)
+
+    ran = alone.run(*config, "--json")
+
+    assert (ran.code, ran.error["failed"]) == (5, {"there": "target_ahead"})
+    assert "recover --begin" in alone.run(*config).err
+    assert file.read_bytes() == later

@@ -126,6 +126,16 @@ def test_a_recovery_goes_on_without_a_lost_cell(me: Terminal):
     assert document == {"running": False, "dark": []}
 
 
+def test_a_recovery_begins_only_by_itself(me: Terminal):
+    both = me.run("registry", "recover", "--begin", "--without", "aws-alpha", "--yes")
+    unasked = me.run("registry", "recover", "--begin")
+    with canned((200, b'{"running": true, "dark": []}')) as server:
+        ran = Terminal(me.folder, server.url).ok("registry", "recover", "--begin", "--yes")
+
+    assert (both.code, unasked.code) == (2, 2)
+    assert "A recovery runs." in ran.out
+
+
 def test_a_doctor_who_finds_nothing_says_so(me: Terminal):
     me.run("cell", "probe", "gcp-gamma")
     ran = me.run("doctor", "--json")

@@ -7,9 +7,17 @@ from random import Random
 
 import pytest
 
-from cell_control.codec import read
+from cell_control.codec import read, write_of
 from cell_control.domain.placement import recount
-from cell_control.domain.records import Leaving, Lineage, OperationStatus, Position, Tenant, Usage
+from cell_control.domain.records import (
+    Audit,
+    Leaving,
+    Lineage,
+    OperationStatus,
+    Position,
+    Tenant,
+    Usage,
+)
 from cell_control.domain.recovery import JUMP
 from cell_control.flows.calling import do
 from cell_control.flows.cells import (
@@ -26,6 +34,7 @@ from cell_control.flows.recover import (
     RECOVERY,
     Found,
     Walked,
+    ask_recovery,
     begin_recovery,
     is_recovering,
     recover_step,
@@ -238,6 +247,26 @@ def test_a_registry_goes_on_far_above_what_a_follower_holds_of_a_lost_past() -> 
 
     assert during < 5000
     assert bench.registry.rev() == 5000 + JUMP + 1
+
+
+def test_an_operator_s_word_is_written_once_with_its_audit_and_goes_far_above_the_registry() -> (
+    None
+):
+    bench = Bench()
+    settled(bench)
+    rev = bench.registry.rev()
+
+    for at in (1, 2):
+        audit = write_of(
+            Audit(at_ms=at, by="ada", action="recovery.begin", subject="~"), 0, key=f"{at}"
+        )
+        run(bench, ask_recovery(START_MS, by="ada", reason="set back", rev=rev, audit=audit))
+    begun_at = bench.registry.rev()
+    walk(bench)
+
+    assert len(bench.registry.list("audit", limit=9)) == 1
+    assert begun_at > rev
+    assert bench.registry.rev() == rev + JUMP + 1
 
 
 def test_it_goes_above_whoever_is_furthest_however_often_it_is_begun() -> None:

@@ -50,6 +50,7 @@ async def _everything(plane: Plane) -> set[str]:
     await plane.ok("POST", "/v1/operations", {**operation, "reason": "why-not"})
     await plane.ok("POST", "/v1/operations/op-1/abort", {"reason": "why-not"})
     await plane.ok("POST", "/v1/recovery/without", {"cells": [away], "reason": "why-not"})
+    await plane.ok("POST", "/v1/recovery", {"reason": "why-not"})
     return {row.id for row in plane.control.rows if row.writes} - SILENT
 
 

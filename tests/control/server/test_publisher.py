@@ -10,11 +10,12 @@ import pytest
 from cell_control.adapters.registry_memory import MemoryRegistry
 from cell_control.codec import write_of
 from cell_control.domain.records import Group
+from cell_control.domain.recovery import JUMP
 from cell_control.errors import Unavailable
 from cell_control.server.config import Loops, Publish
 from cell_control.server.publishers import Publisher, Sources
 from cell_core.wire.registry_changes import Batch
-from tests.control.server.plane import Plane, running
+from tests.control.server.plane import QUICK, Plane, running
 from tests.core.registering import signer
 
 
@@ -177,6 +178,34 @@ def test_a_target_that_is_ahead_is_left_alone_and_said(tmp_path: Path):
         return done, shelf.snapshots, [line["error"] for line in plane.lines("publishing")]
 
     assert _scenario(tmp_path, "plain", act) == (False, [99], ["target_ahead"])
+
+
+def test_a_target_that_was_ahead_is_published_to_after_a_recovery_that_an_operator_began(
+    tmp_path: Path,
+):
+    registry, shelf = MemoryRegistry(), Shelf()
+    _put(registry, 2)
+    shelf.snapshots.append(99)
+
+    async def run() -> tuple[bool, bool, bool]:
+        async with running(tmp_path, registry=registry, loops=QUICK) as plane:
+            await plane.until(_at(plane, 2), "the first rev")
+            publisher = _publisher(plane, shelf)
+            before = await publisher.publish()
+            asked = await plane.ok("POST", "/v1/recovery", {"reason": "set back"})
+            await plane.until(_recovered(plane), "the recovery is over")
+            await plane.until(_at(plane, registry.rev()), "the last rev")
+            return before, asked["running"], await publisher.publish()
+
+    assert asyncio.run(run()) == (False, True, True)
+    assert shelf.snapshots[-1] > JUMP
+
+
+def _recovered(plane: Plane) -> Any:
+    async def recovered() -> bool:
+        return not plane.control.work.recoveries.running
+
+    return recovered
 
 
 def test_an_empty_registry_is_nothing_to_publish(tmp_path: Path):

@@ -19,7 +19,7 @@ MAY = {
     "begin_operation": OPS, "list_operations": ALL, "show_operation": ALL, "list_members": ALL,
     "abort_operation": OPS,
     "headroom": ALL, "replication": ALL, "audit": ALL, "status": ALL,
-    "show_recovery": ALL, "recover_without": ADMIN,
+    "show_recovery": ALL, "begin_recovery": ADMIN, "recover_without": ADMIN,
     "list_lineage": ALL, "tenant_positions": ALL,
     "registry_snapshot": FEED, "registry_changes": FEED, "registry_tenant": FEED,
     "ring_doorbells": RING,

@@ -182,6 +182,10 @@ class Client:
         """Return whether a recovery runs."""
         return self._get("/v1/recovery", Recovery)
 
+    def begin_recovery(self, reason: str) -> Answer[Recovery]:
+        """Have the registry compared with the cells, as its database was set back."""
+        return self._send("POST", "/v1/recovery", {"reason": reason}, Recovery)
+
     def recover_without(self, cells: list[str], reason: str) -> Answer[Recovery]:
         """Let a recovery go on without cells that are lost for good."""
         body = {"cells": cells, "reason": reason}

@@ -32,6 +32,8 @@ _LACKING: Final = {
     "target_unreachable": "cannot be reached: is its url right, and a file's folder there?",
     "target_denied": "refuses the credential, or has no such place.",
     "target_status": "answered with an error; repeat it in a minute.",
+    "target_ahead": "holds more than this registry: another one publishes there, or this one was "
+    "set back. If so: cellctl registry recover --begin",
 }
 Config_ = Annotated[Path, Option("--config", help="The control plane's configuration.")]
 
@@ -144,9 +146,15 @@ def publish(
                 if settings not in chosen:
                     continue
                 try:
-                    put[settings.name] = place.put_snapshot(made.rev, made.data)
+                    is_put = place.put_snapshot(made.rev, made.data)
+                    is_ahead = not is_put and place.rev() > made.rev
                 except Unavailable as error:
                     failed[settings.name] = error.code
+                    continue
+                if is_ahead:
+                    failed[settings.name] = "target_ahead"
+                else:
+                    put[settings.name] = is_put
     document = {"rev": made.rev, "tenants": made.tenants, "put": put}
     rows = [(name, "published" if done else "has one as new") for name, done in put.items()]
     session.out.show(document, pairs([("rev", made.rev), ("tenants", made.tenants), *rows]))
@@ -168,13 +176,22 @@ def recover(
     ] = None,
     reason: Why = "",
     *,
+    begin: Annotated[
+        bool, Option("--begin", help="Begin it: the database was set back by its own means.")
+    ] = False,
     yes: Yes = False,
 ) -> None:
     """Say whether a restored registry is being compared with the cells, and what that waits for.
 
-    It begins by itself. A cell that does not answer stops it, until you say that it is lost.
+    It begins by itself after `registry restore`, and when a router of the feed holds more than the
+    registry does. A cell that does not answer stops it, until you say that it is lost.
     """
-    if without:
+    if begin and without:
+        raise usage("--begin and --without are two steps.", "Begin it, then see what it waits for.")
+    if begin:
+        session.confirm("Let feed and writes wait while every record is compared?", yes=yes)
+        found = session.control.begin_recovery(reason)
+    elif without:
         names = ", ".join(without)
         session.confirm(f"Is {names} lost for good, with all that only it had?", yes=yes)
         found = session.control.recover_without(without, reason)

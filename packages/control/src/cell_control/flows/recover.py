@@ -84,6 +84,21 @@ def begin_recovery(now_ms: int, *, by: str, reason: str, above: int = 0) -> Flow
     return operation
 
 
+def ask_recovery(now_ms: int, *, by: str, reason: str, rev: int, audit: Write) -> Flow[None]:
+    """Begin one by an operator's word: only they know that the database was set back under `rev`.
+
+    It jumps, so that whatever followers and targets hold of the lost past is behind it. One that
+    runs already goes on, and nothing is written.
+
+    Raises:
+        RegistryError: It may not have begun; ask again.
+    """
+    record, running = yield from _operation()
+    if running is None:
+        operation = replace(recovery_of(now_ms, by=by, reason=reason), above=rev)
+        yield Commit((write_of(operation, record.rev if record else 0), audit))
+
+
 def is_recovering() -> Flow[bool]:
     """Say whether movers have to wait."""
     _, running = yield from _operation()

@@ -31,7 +31,7 @@ from cell_control.service.cells import Cells
 from cell_control.service.operations import Operations
 from cell_control.service.tenants import Tenants
 
-ALWAYS: Final = frozenset({"recover_without", "ring_doorbells"})
+ALWAYS: Final = frozenset({"begin_recovery", "recover_without", "ring_doorbells"})
 FEED: Final = frozenset({"registry_snapshot", "registry_changes", "registry_tenant"})
 
 

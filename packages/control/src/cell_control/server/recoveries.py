@@ -1,6 +1,7 @@
 """Brings a restored registry up to the fences while feed and writes wait (protocol.md 7).
 
-Begins when a follower of the feed knows more than the registry, or when an earlier one was cut off.
+Begins when a follower of the feed knows more than the registry, when an operator says that it was
+set back, or when an earlier one was cut off.
 Refuses to pass a cell that does not answer: an operator has to say that it is lost.
 """
 
@@ -10,8 +11,13 @@ from typing import Final
 
 from cell_control.domain.pace import Limits
 from cell_control.errors import Unavailable
-from cell_control.flows.recover import begin_recovery, is_recovering, recover_step
-from cell_control.ports import RegistryError
+from cell_control.flows.recover import (
+    ask_recovery,
+    begin_recovery,
+    is_recovering,
+    recover_step,
+)
+from cell_control.ports import RegistryError, Write
 from cell_control.server.event_log import EventLog
 from cell_control.server.runtime import Runtime
 
@@ -56,6 +62,17 @@ class Recoveries:
         if rev > self._recovered:
             self._ahead = max(self._ahead, rev)
             self._wanted.set()
+
+    async def begin(self, *, by: str, reason: str, rev: int, audit: Write) -> None:
+        """Begin one unless one runs, as an operator asks; `rev` is the registry's.
+
+        Raises:
+            RegistryError: It may not have begun; ask again.
+        """
+        asked = ask_recovery(self._now_ms(), by=by, reason=reason, rev=rev, audit=audit)
+        await self._runtime.run(asked)
+        self.running = True
+        self._wanted.set()
 
     def go_on_without(self, cells: Sequence[str]) -> None:
         """Pass `cells` that do not answer: they are lost for good, by an operator's word."""

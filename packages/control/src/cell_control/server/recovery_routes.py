@@ -53,6 +53,16 @@ class RecoveryRoutes:
             ),
             Route(
                 method="POST",
+                path="/v1/recovery",
+                id="begin_recovery",
+                summary="Compare the registry with the cells: its database was set back",
+                handle=self._begin,
+                roles=ADMINS,
+                body=Reasoned,
+                answer=Recovery,
+            ),
+            Route(
+                method="POST",
                 path="/v1/recovery/without",
                 id="recover_without",
                 summary="Go on without cells that are lost for good",
@@ -64,6 +74,15 @@ class RecoveryRoutes:
         ]
 
     async def _show(self, _call: Call) -> Reply:
+        return Reply(self._now())
+
+    async def _begin(self, call: Call) -> Reply:
+        reason = sent(call, Reasoned).reason
+        audit = self._desk.audit(
+            by=call.by, action="recovery.begin", subject=RECOVERY, reason=reason
+        )
+        rev = await self._call(self._desk.registry.rev)
+        await self._recoveries.begin(by=call.by, reason=reason, rev=rev, audit=audit)
         return Reply(self._now())
 
     async def _without(self, call: Call) -> Reply:
