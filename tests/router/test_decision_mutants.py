@@ -70,7 +70,11 @@ MUTANTS: Mapping[str, tuple[str, str, str]] = {
     "hops are not counted": ("edge", "attempt.hops += 1", "pass"),
     "the old grant is used again": ("edge", "self.attempts.grants.forget(route)", "pass"),
     "the route is not looked up again": ("edge", "route, outcome = found, None", "outcome = None"),
-    "retries are free": ("edge", "if not x.cell.retries.spend(self.attempts.now):", "if False:"),
+    "retries are free": (
+        "edge",
+        "if not self._payer(x, outcome).retries.spend(self.attempts.now):",
+        "if False:",
+    ),
     "the tenant of the header is not compared": (
         "tenancy",
         "if tenant and in_header != tenant:",

@@ -124,6 +124,25 @@ def test_a_write_that_waits_is_let_go_when_its_policy_is_eased():
 # ── While the standby is away ────────────────────────────────────────────────
 
 
+def test_a_standby_that_is_away_does_not_spend_the_retries_of_its_tenants_home():
+    lost = said(503, "outcome_unknown")
+
+    def cell(x: Any, now: float) -> tuple[float, Any]:
+        first_of_the_other = x.route.tenant == "T-302" and x.attempts == 1
+        return 0.001, (lost if x.route.tenant == "T-900" or first_of_the_other else answered(x))
+
+    sim = Sim(M, store(), cell, coalesce=False)
+    writes = [sim.ask(body(n), at=n * 0.001, x_deadline_ms="900") for n in range(500)]
+    sim.run(0.5)
+    other = sim.ask(body(500, "T-302"))
+    sim.run()
+
+    assert statuses(sim, [other]) == [200]
+    assert {sim.reply(write).code for write in writes} == {"outcome_unknown"}
+    # Nobody asked the standby anything, so that little more than 3 a second may be sent again.
+    assert len(sim.sent) < 520
+
+
 def test_a_write_that_the_standby_took_late_has_one_effect_and_one_answer():
     effects: list[str] = []
     refusals = iter([said(503, "outcome_unknown")] * 2)

@@ -11,8 +11,17 @@ from cell_router.attempts import Attempts
 from cell_router.auth.principal import Principal
 from cell_router.auth.refused import AuthRefused
 from cell_router.budget import RateLimits
-from cell_router.decide import Attempt, Failure, Next, Where, after, decide, leaves_doubt
-from cell_router.exchange import ASK, Exchange, Flow, Step, Wait
+from cell_router.decide import (
+    Attempt,
+    Failure,
+    Next,
+    Where,
+    after,
+    code_of,
+    decide,
+    leaves_doubt,
+)
+from cell_router.exchange import ASK, CellState, Exchange, Flow, Step, Wait
 from cell_router.grants import Grants
 from cell_router.limits import HOLD_MAX_S, PROBE_S, Limits
 from cell_router.messages import CellAnswer, EdgeRequest, Reply
@@ -199,7 +208,7 @@ class Edge:
                 x.in_doubt = x.in_doubt or leaves_doubt(outcome)
                 if verdict is Next.HOLD and held_since is None:
                     held_since = self.attempts.now
-                if not (yield from self._goes_on(x, verdict, epoch, held_since)):
+                if not (yield from self._goes_on(x, verdict, epoch, held_since, outcome)):
                     return given_up(x, verdict, outcome, self.attempts.now)
                 found = self.registry.find(call.tenant)
                 where = decide(found, registry_ready=True, asked=True)
@@ -213,7 +222,12 @@ class Edge:
                 self.parking.leave(call.tenant, x, served=x.code not in NOT_SERVED)
 
     def _goes_on(
-        self, x: Exchange, verdict: Next, epoch: int, held_since: float | None
+        self,
+        x: Exchange,
+        verdict: Next,
+        epoch: int,
+        held_since: float | None,
+        outcome: CellAnswer | Failure,
     ) -> Generator[Step, Any, bool]:
         """Do what `verdict` asks for; return whether the request is to be sent once more."""
         attempt, route = x.attempt, x.route
@@ -231,7 +245,7 @@ class Edge:
             case Next.BEHIND:
                 return (yield from self._pause(x, PAUSE_MAX_S, self._spare_s(x)))
             case Next.AGAIN:
-                if not x.cell.retries.spend(self.attempts.now):
+                if not self._payer(x, outcome).retries.spend(self.attempts.now):
                     x.shed = True
                     return False
                 x.retries += 1
@@ -239,6 +253,18 @@ class Edge:
                 return (yield from self._pause(x, min(PAUSE_LONGEST_S, longest_s)))
             case _:
                 return False
+
+    def _payer(self, x: Exchange, outcome: CellAnswer | Failure) -> CellState:
+        """Return the cell that the next try is a retry towards.
+
+        A home that cannot say whether a write counts most often waited for its standby: a standby
+        that is away must not cost the home's other tenants their retries.
+        """
+        standby = x.route.standby
+        if standby is None or standby.cell is None or not x.call.writes:
+            return x.cell
+        is_said = isinstance(outcome, CellAnswer) and code_of(outcome) == "outcome_unknown"
+        return self.attempts.cell(standby.cell) if is_said else x.cell
 
     def _spare_s(self, x: Exchange) -> float:
         """Return how long one more attempt may take, as the last one did and that again, or more.
