@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,31 @@ def test_a_query_goes_to_a_parquet_file_that_others_read(lake: Lake, tmp_path: P
 
     assert code == 0
     assert duckdb.read_parquet(str(file)).fetchall() == [(1,), (2,), (3,)]
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_query_that_fails_leaves_the_file_of_before(lake: Lake, tmp_path: Path, form: str):
+    file = tmp_path / "out"
+    file.write_text("of before")
+
+    with pytest.raises(Failed):
+        lake.run("query", "SELECT (seq - 4)::UTINYINT FROM events", "--format", form,
+                 "--output", str(file))  # fmt: skip
+
+    assert file.read_text() == "of before"
+    assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == ["out"]
+
+
+def test_a_query_may_go_into_a_pipe(lake: Lake, tmp_path: Path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    lake.run("query", "SELECT max(seq) FROM events", "--format", "csv", "--output", str(pipe))
+    text = os.read(reader, 100)
+    os.close(reader)
+
+    assert text.split() == [b"max(seq)", b"3"]
 
 
 def test_parquet_is_not_printed(lake: Lake):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable, TableFeatures
 
 from cell_core.domain.documents import ENTITY
 from cell_lake.audit import Audit, FencePosition, audit
@@ -81,6 +82,20 @@ def places(rows: Sequence[tuple[Any, ...]]) -> list[tuple[int, int]]:
 def test_an_empty_lake_answers_every_view(lake: Lake) -> None:
     for view in ("events_canonical", "ledger_balances", "records_latest", "lake_gaps"):
         assert lake.ask(f"SELECT * FROM {view}") == []  # noqa: S608 - a view's name
+
+
+@pytest.mark.parametrize("feature", [None, TableFeatures.DeletionVectors])
+def test_a_table_in_which_another_engine_may_hide_rows_is_read_by_who_knows_how(
+    lake: Lake, feature: TableFeatures | None
+) -> None:
+    lake.append(at(1), at(2))
+    if feature is not None:
+        DeltaTable(lake.table.url).alter.add_feature(feature, allow_protocol_versions_increase=True)
+
+    held = lake.ask("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'events%'")
+
+    assert held == ([] if feature is None else [("events_0",)])
+    assert places(lake.ask("SELECT epoch, seq FROM events_canonical")) == [(17, 1), (17, 2)]
 
 
 def test_orphans_are_those_behind_the_base_of_any_later_epoch(lake: Lake) -> None:

@@ -1,10 +1,11 @@
 """Ask the lake in SQL: a DuckDB with the tables and views ready.
 
-Refuses to load extensions: they would be downloaded. So files in a folder are read in place, and a
-table in an object store is read through delta-rs into DuckDB's memory, once per connection.
+Files are read in place, in a folder and in an object store. Refuses to load extensions: they would
+be downloaded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,8 @@ from deltalake import DeltaTable
 
 from cell_lake.delta_errors import translated
 from cell_lake.domain.schema import EVENTS, LINEAGE, PARTITION, Column, Kind
+from cell_lake.errors import LakeUnavailable
+from cell_lake.store_files import StoreFiles, StoreSilent
 from cell_lake.table_delta import files_of, opened
 from cell_lake.views import VIEWS
 
@@ -61,11 +64,13 @@ def connect_all(places: "Sequence[Place]") -> duckdb.DuckDBPyConnection:
         config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     )
     connection.execute("SET TimeZone = 'UTC'")
+    in_stores = StoreFiles()
+    connection.register_filesystem(in_stores)
     for name in ("events", "lineage"):
         parts = [f"{name}_{number}" for number in range(len(places))]
         for part, place in zip(parts, places, strict=True):
             url = place.events_url if name == "events" else place.lineage_url
-            _offer(connection, part, url, place.options)
+            _offer(connection, part, url, place.options, in_stores)
         union = " UNION ALL BY NAME ".join(f"SELECT * FROM {part}" for part in parts)  # noqa: S608 - names of ours
         connection.execute(f"CREATE VIEW {name} AS {union}")
     for name, sql in VIEWS.items():
@@ -73,11 +78,33 @@ def connect_all(places: "Sequence[Place]") -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def is_silence(fault: duckdb.Error) -> bool:
+    """Say whether DuckDB failed as a store did not give it a file."""
+    return str(fault).startswith(StoreSilent.__name__)
+
+
+@contextmanager
+def silence_told() -> Iterator[None]:
+    """Turn DuckDB's error about a file that a store did not give into one of ours.
+
+    Raises:
+        LakeUnavailable: A store did not answer.
+        duckdb.Error: Any other.
+    """
+    try:
+        yield
+    except duckdb.Error as fault:
+        if is_silence(fault):
+            raise LakeUnavailable("read") from None
+        raise
+
+
 def _offer(
     connection: duckdb.DuckDBPyConnection,
     name: str,
     url: str,
     options: Mapping[str, str] | None,
+    in_stores: StoreFiles,
 ) -> None:
     is_events = name.startswith("events")
     columns, partition = (EVENTS, PARTITION) if is_events else (LINEAGE, None)
@@ -87,18 +114,32 @@ def _offer(
     files = files_of(table) if table else []
     if not table or not files:
         connection.execute(f"CREATE TABLE {name} ({_definitions(columns)})")
-    elif "://" in files[0]:
+        return
+    if not _is_in_its_files(table):
         with translated("read"):
-            reader = table.scan()
-            connection.register("reader", reader)
-            sql = f"CREATE TABLE {name} AS SELECT * FROM reader"  # noqa: S608 - a name of ours
-            connection.execute(sql)
+            connection.register("reader", table.scan())
+            connection.execute(f"CREATE TABLE {name} AS SELECT * FROM reader")  # noqa: S608 - ours
             connection.unregister("reader")
-    else:
-        quoted = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-        source = f"read_parquet([{quoted}], hive_partitioning = true, union_by_name = true)"
-        sql = f"CREATE VIEW {name} AS SELECT * FROM {source}"  # noqa: S608 - quoted, and ours
+        return
+    if "://" in files[0]:
+        with translated("open"):
+            files = in_stores.add(table, options)
+    quoted = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+    source = f"read_parquet([{quoted}], hive_partitioning = true, union_by_name = true)"
+    sql = f"CREATE VIEW {name} AS SELECT * FROM {source}"  # noqa: S608 - quoted, and ours
+    with silence_told():
         connection.execute(sql)
+
+
+def _is_in_its_files(table: DeltaTable) -> bool:
+    """Say whether the files alone tell what the table holds, as those that we write do.
+
+    Another engine may have marked rows as deleted, or called columns otherwise. Then delta-rs reads
+    it, into DuckDB's memory.
+    """
+    protocol = table.protocol()
+    features = set(protocol.reader_features or ())
+    return protocol.min_reader_version != 2 and not features & {"deletionVectors", "columnMapping"}
 
 
 def _definitions(columns: "Sequence[Column]") -> str:

@@ -5,8 +5,10 @@ Refuses to write anywhere but to a file that was named, and to load what would b
 
 import argparse
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import duckdb
@@ -14,10 +16,13 @@ import duckdb
 from cell_lake.cli.around import Around
 from cell_lake.cli.places import add_options, connected
 from cell_lake.cli.shown import FORMS, ColumnsMissing, Form, write_parquet, write_rows
+from cell_lake.errors import LakeUnavailable
+from cell_lake.query import is_silence
 from cell_lake.views import VIEWS
 
 _PROMPT: Final = "lake> "
 _MORE: Final = "  ... "
+_SILENT: Final = "The object store did not answer."
 STATEMENT_CHARACTERS_MAX: Final = 100_000
 
 
@@ -45,18 +50,15 @@ def query(options: argparse.Namespace, around: Around) -> int:
         raise around.fail("Parquet goes to a file.", "Name it with --output.", code="usage")
     with connected(options, around) as connection:
         try:
-            if form == "parquet":
-                sql = options.sql.strip().rstrip(";")
-                count = write_parquet(connection, sql, options.output)
-            elif options.output is not None:
-                with options.output.open("w", encoding="utf-8", newline="") as file:
-                    found = _executed(connection, options.sql)
-                    count = write_rows(found, form, file, is_terminal=False)
-            else:
+            if options.output is None:
                 found = _executed(connection, options.sql)
                 write_rows(found, form, around.out, is_terminal=around.out.isatty())
                 return 0
+            with _whole(options.output) as path:
+                count = _written(connection, options.sql, form, path)
         except duckdb.Error as wrong:
+            if is_silence(wrong):
+                raise LakeUnavailable("read") from None
             raise _refused(wrong, around) from None
         except ColumnsMissing as wrong:
             raise around.fail(
@@ -88,8 +90,30 @@ def shell(options: argparse.Namespace, around: Around) -> int:
                 found = _executed(connection, statement)
                 write_rows(found, "table", around.out, is_terminal=around.out.isatty())
             except duckdb.Error as wrong:
-                around.err.write(f"{_first_line(wrong)}\n")
+                is_silent = is_silence(wrong)
+                around.err.write(f"{_SILENT if is_silent else _first_line(wrong)}\n")
     return 0
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Lend a path to write to; what was written takes the place of `path` once it is whole."""
+    if path.exists() and not path.is_file():
+        yield path  # A pipe, say.
+        return
+    with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        beside = Path(folder, path.name)
+        yield beside
+        beside.replace(path)
+
+
+def _written(connection: duckdb.DuckDBPyConnection, sql: str, form: Form, path: Path) -> int:
+    """Write what `sql` finds to a file; return how many rows."""
+    if form == "parquet":
+        return write_parquet(connection, sql.strip().rstrip(";"), path)
+    found = _executed(connection, sql)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        return write_rows(found, form, file, is_terminal=False)
 
 
 def _executed(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:

@@ -5,12 +5,13 @@ Refuses them on the command line, where every user of the machine could read the
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from cell_lake.cli.around import Around
 from cell_lake.lineage_export import LineageTable
-from cell_lake.query import Place, connect_all
+from cell_lake.query import Place, connect_all, silence_told
 from cell_lake.settings import EVENTS_TABLE, LINEAGE_TABLE, is_secret, table_url
 from cell_lake.table_delta import DeltaLakeTable
 
@@ -47,12 +48,18 @@ def places_of(options: argparse.Namespace, around: Around) -> list[Place]:
     ]
 
 
-def connected(options: argparse.Namespace, around: Around) -> "duckdb.DuckDBPyConnection":
-    """Return a connection to all lakes as to one; say which of them are not there yet."""
+@contextmanager
+def connected(options: argparse.Namespace, around: Around) -> "Iterator[duckdb.DuckDBPyConnection]":
+    """Lend a connection to all lakes as to one; say which of them are not there yet.
+
+    Raises:
+        LakeUnavailable: A store did not answer, at the beginning or to what was asked inside.
+    """
     places = places_of(options, around)
     for root in absent(places):
         around.err.write(f"note: there is no lake at {root} yet, so it is an empty one.\n")
-    return connect_all(places)
+    with connect_all(places) as connection, silence_told():
+        yield connection
 
 
 def events_of(options: argparse.Namespace, around: Around) -> list[DeltaLakeTable]:
