@@ -15,11 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import HeaderParser
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any, Final
 
 from tools import bundle, native_router, worker_bundle
 
+DEV_LOCK: Final = bundle.ROOT / "requirements" / "dev.txt"
 _METADATA: Final = re.compile(r".*\.dist-info/METADATA$")
 _PIN: Final = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;\\]+)")
 _HASH: Final = re.compile(r"--hash=sha256:(?P<hash>[0-9a-f]{64})")
@@ -28,10 +30,15 @@ _SPACE: Final = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # RFC 9562's 
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """One deployable in dist/, and the lock that it was made from."""
+    """One deployable in dist/, and the lock that it was made from.
+
+    Attributes:
+        embeds: Tools of this environment that put code of theirs into what they compile.
+    """
 
     path: Path
     lock: Path
+    embeds: tuple[str, ...] = ()
 
     @property
     def bill(self) -> Path:
@@ -45,7 +52,7 @@ class NotLocked(ValueError):
 
 ARTEFACTS: Final = (
     *(Artefact(bundle.ROOT / "dist" / f"{d.name}.zip", d.lock_path) for d in bundle.DEPLOYABLES),
-    Artefact(native_router.DIST, bundle.ROUTER.lock_path),
+    Artefact(native_router.DIST, bundle.ROUTER.lock_path, embeds=("mypy",)),
     Artefact(worker_bundle.OUTPUT, worker_bundle.LOCK),
 )
 
@@ -55,7 +62,8 @@ def main() -> int:
     built = [artefact for artefact in ARTEFACTS if artefact.path.exists()]
     for artefact in built:
         files = contents(artefact.path)
-        bill = document(artefact.path.name, files, artefact.lock.read_text())
+        lock, embedded = artefact.lock.read_text(), embedded_by(artefact.embeds)
+        bill = document(artefact.path.name, files, lock, embedded)
         artefact.bill.write_text(json.dumps(bill, indent=1) + "\n")
         where = artefact.bill.relative_to(bundle.ROOT)
         print(f"{where}: {len(bill['components'])} components")
@@ -73,13 +81,26 @@ def contents(path: Path) -> dict[str, bytes]:
         return {name: opened.read(name) for name in sorted(opened.namelist())}
 
 
-def document(name: str, files: Mapping[str, bytes], lock: str) -> dict[str, Any]:
-    """Return the bill of the deployable `name`, which holds `files`.
+def embedded_by(tools: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the components that `tools`, as they are installed here, put into what they compile.
+
+    Raises:
+        NotLocked: One of them is not in the lock of this environment.
+    """
+    locked = _locked(DEV_LOCK.read_text())
+    texts = [distribution(name).read_text("METADATA") or "" for name in tools]
+    return [_component(HeaderParser().parsestr(text), locked) for text in texts]
+
+
+def document(
+    name: str, files: Mapping[str, bytes], lock: str, embedded: Iterable[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """Return the bill of the deployable `name`, which holds `files`, and `embedded` in them.
 
     Raises:
         NotLocked: One of its libraries is not in `lock`.
     """
-    locked = {(_key(pin), version): hashes for pin, version, hashes in _pins(lock)}
+    locked = _locked(lock)
     found = [
         HeaderParser().parsestr(files[each].decode()) for each in files if _METADATA.match(each)
     ]
@@ -105,9 +126,14 @@ def document(name: str, files: Mapping[str, bytes], lock: str) -> dict[str, Any]
             ],
         },
         "components": sorted(
-            (_component(each, locked) for each in found), key=lambda each: str(each["name"])
+            [*(_component(each, locked) for each in found), *embedded],
+            key=lambda each: str(each["name"]),
         ),
     }
+
+
+def _locked(lock: str) -> dict[tuple[str, str], list[str]]:
+    return {(_key(pin), version): hashes for pin, version, hashes in _pins(lock)}
 
 
 def _component(library: Message, locked: Mapping[tuple[str, str], list[str]]) -> dict[str, Any]:

@@ -61,6 +61,17 @@ def test_it_says_what_the_lock_says():
     assert [each["content"][0] for each in component["hashes"]] == ["0", "1"]
 
 
+def test_what_a_compiler_puts_into_its_output_is_named_too():
+    embedded = sbom.embedded_by(["mypy"])
+
+    bill = sbom.document("one.zip", _ONE, _LOCK, embedded)
+
+    assert [each["name"] for each in bill["components"]] == ["mypy", "one"]
+    assert embedded[0]["licenses"] == [{"expression": "MIT"}]
+    assert embedded[0]["hashes"]
+    assert [a.path.stem for a in sbom.ARTEFACTS if a.embeds] == ["router_native"]
+
+
 @pytest.mark.parametrize("lock", ["", _LOCK.replace("1.0", "1.1"), _LOCK.replace("one", "two")])
 def test_a_library_that_is_not_in_the_lock_is_an_error(lock):
     with pytest.raises(sbom.NotLocked, match=r"one 1\.0 is not in the lock"):
