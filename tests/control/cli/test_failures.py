@@ -8,7 +8,10 @@ import pytest
 from tests.control.cli.canned import canned, problem
 from tests.control.cli.terminal import NOWHERE, Terminal
 
-STATUS = (200, b'{"process": "p", "rev": 1, "ready": true, "missing": [], "gauges": {}}')
+STATUS = (
+    200,
+    b'{"process": "p", "rev": 1, "ready": true, "missing": [], "gauges": {}, "targets": {}}',
+)
 
 
 def test_a_server_that_is_gone_is_tried_three_times_and_named(tmp_path: Path):

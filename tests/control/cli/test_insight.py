@@ -11,7 +11,7 @@ def test_status_names_the_server_and_who_named_it(me: Terminal):
 
     assert me.server in shown
     assert "CELLCTL_SERVER" in shown
-    assert document.keys() == {"server", "process", "rev", "ready", "missing", "gauges"}
+    assert document.keys() == {"server", "process", "rev", "ready", "missing", "gauges", "targets"}
 
 
 def test_headroom_says_who_would_take_whom(me: Terminal):
@@ -156,6 +156,22 @@ def test_a_doctor_names_what_is_wrong_and_what_to_do(me: Terminal):
     assert ran.code == 1
     for words in ("s apart", "NTP", f"chmod 600 {file}", "No key signs for edge", "cell probe"):
         assert words in ran.out
+
+
+def test_a_doctor_names_targets_that_get_nothing(me: Terminal):
+    status = (
+        b'{"process": "p", "rev": 1, "ready": true, "missing": [], "gauges": {},'
+        b' "targets": {"eu": "target_denied", "us": "ok", "new": "odd"}}'
+    )
+    with canned((200, status)) as server:
+        ran = Terminal(me.folder, server.url).run("doctor")
+        shown = Terminal(me.folder, server.url).ok("status")
+
+    assert "Routers that read eu are told nothing new." in ran.out
+    assert "eu refuses the credential" in ran.out
+    assert "new failed: odd." in ran.out
+    assert "read us" not in ran.out
+    assert "publishing to us" in shown.out
 
 
 def test_a_doctor_does_not_ask_a_server_that_is_gone_again_and_again(me: Terminal):

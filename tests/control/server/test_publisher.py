@@ -227,9 +227,21 @@ def test_a_running_plane_publishes_after_its_start_and_at_a_change(tmp_path: Pat
             await plane.until(_holds(shelf, 2), "the first")
             _put(registry, 1)
             await plane.until(_holds(shelf, 3), "the change")
+            await plane.until(_came_to(plane, "ok"), "it is said")
+            shelf.fails = "target_denied"
+            _put(registry, 1)
+            await plane.until(_came_to(plane, "target_denied"), "the failure is said")
             return shelf.snapshots
 
     assert asyncio.run(run()) == [2, 3]
+
+
+def _came_to(plane: Plane, result: str) -> Any:
+    async def came_to() -> bool:
+        status = await plane.ok("GET", "/v1/status")
+        return bool(status["targets"] == {"shelf": result})
+
+    return came_to
 
 
 def _holds(shelf: Shelf, rev: int) -> Any:

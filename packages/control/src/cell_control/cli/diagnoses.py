@@ -1,6 +1,6 @@
-"""What facts about cells, keys, lag and recovery mean to an operator, and what to do. Pure."""
+"""What cells, keys, targets, lag and recovery mean to an operator, and what to do. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -17,6 +17,15 @@ PROBE_AGE_MS_MAX: Final = 15 * 60_000
 
 FULL_SHARE: Final = 0.9
 LAG_MS_MAX: Final = 60_000
+
+_TARGET_FAULTS: Final = {
+    "target_unreachable": "cannot be reached: is its url right, and a file's folder there?",
+    "target_denied": "refuses the credential, or has no such place.",
+    "target_status": "answered with an error; it is tried again.",
+    "target_ahead": "holds more than this registry: another one publishes there, or this one was "
+    "set back. If so: cellctl registry recover --begin",
+    "registry_unavailable": "waits for the registry's database.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +91,23 @@ def of_lag(totals: Totals) -> Iterator[Finding]:
             f"{totals.tenants:,} tenants in all.",
             way="See which with: cellctl replication; then: cellctl tenant lag T",
         )
+
+
+def of_targets(targets: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield which targets do not get what is published."""
+    for name, result in targets.items():
+        if result != "ok":
+            yield Finding(
+                level="error",
+                subject=name,
+                text=f"Routers that read {name} are told nothing new.",
+                way=f"{name} {target_fault(result)}",
+            )
+
+
+def target_fault(code: str) -> str:
+    """Return how a sentence about a target goes on that could not be published to."""
+    return _TARGET_FAULTS.get(code, f"failed: {code}.")
 
 
 def of_recovery(now: "Recovery") -> Iterator[Finding]:

@@ -12,7 +12,14 @@ from rich.text import Text
 from typer import Option, Typer
 
 from cell_control.cli.command import command
-from cell_control.cli.diagnoses import Finding, of_cells, of_keys, of_lag, of_recovery
+from cell_control.cli.diagnoses import (
+    Finding,
+    of_cells,
+    of_keys,
+    of_lag,
+    of_recovery,
+    of_targets,
+)
 from cell_control.cli.failures import Failed
 from cell_control.cli.output import printable
 from cell_control.cli.session import Session
@@ -80,6 +87,7 @@ def _of_server(session: Session) -> list[_Checked]:
         "cells and parity": lambda s: of_cells(s.control.cells().value.cells, s.around.now_ms()),
         "replication": lambda s: of_lag(s.control.replication().value.totals),
         "recovery": lambda s: of_recovery(s.control.recovery().value),
+        "publishing": lambda s: of_targets(s.control.status().value.targets),
     }
     gone = checks[0][1] == "findings" and any(f.subject == "server" for f in checks[0][2])
     for name, check in rest.items():

@@ -85,6 +85,7 @@ def status(session: Session) -> None:
         ("ready", one.ready),
         ("waits for", one.missing),
         ("registry at rev", one.rev),
+        *((f"publishing to {name}", result) for name, result in sorted(one.targets.items())),
         *((name, f"{value:g}") for name, value in sorted(one.gauges.items())),
     ]
     session.out.show({"server": session.place.server, **found.json}, pairs(facts))

@@ -8,11 +8,12 @@ control plane compares it with them before it moves anything (`recover`).
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option, Typer
 
 from cell_control.cli.command import command
+from cell_control.cli.diagnoses import target_fault
 from cell_control.cli.failures import Exit, Failed, usage
 from cell_control.cli.options import Why, Yes
 from cell_control.cli.output import pairs
@@ -28,13 +29,6 @@ app = Typer(no_args_is_help=True, help="Back the registry up, restore and publis
 
 Into = Annotated[Path, Argument(metavar="FILE", help="The file to write.")]
 From = Annotated[Path, Argument(metavar="FILE", help="A file that `registry export` wrote.")]
-_LACKING: Final = {
-    "target_unreachable": "cannot be reached: is its url right, and a file's folder there?",
-    "target_denied": "refuses the credential, or has no such place.",
-    "target_status": "answered with an error; repeat it in a minute.",
-    "target_ahead": "holds more than this registry: another one publishes there, or this one was "
-    "set back. If so: cellctl registry recover --begin",
-}
 Config_ = Annotated[Path, Option("--config", help="The control plane's configuration.")]
 
 
@@ -161,7 +155,7 @@ def publish(
     if failed:
         raise Failed(
             f"Not published to {', '.join(failed)}.",
-            *(f"{name} {_LACKING.get(code, code)}" for name, code in failed.items()),
+            *(f"{name} {target_fault(code)}" for name, code in failed.items()),
             exit_code=Exit.UNFINISHED if put else Exit.UNAVAILABLE,
             code="not_published",
             fields={"failed": failed},

@@ -112,6 +112,7 @@ class ControlPlane:
             rev=lambda: self.reach.watcher.rev,
             missing=self._missing,
             gauges=self._gauges,
+            targets=lambda: self.work.targets,
         )
 
     def _missing(self) -> tuple[str, ...]:

@@ -31,6 +31,8 @@ class Status:
     Attributes:
         process: Its name in claims and logs.
         gauges: As in the metrics.
+        targets: By its name, what the last publication to each came to: `ok` or a code; empty in a
+            process that publishes nothing.
     """
 
     process: str
@@ -38,6 +40,7 @@ class Status:
     ready: bool
     missing: tuple[str, ...]
     gauges: Mapping[str, float]
+    targets: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ class Looking:
     rev: Callable[[], int]
     missing: Callable[[], tuple[str, ...]]
     gauges: Callable[[], Mapping[str, float]]
+    targets: Callable[[], Mapping[str, str]]
 
 
 class StatusRoutes:
@@ -110,6 +114,7 @@ class StatusRoutes:
             ready=not missing,
             missing=missing,
             gauges=looking.gauges(),
+            targets=looking.targets(),
         )
         return Reply(status)
 

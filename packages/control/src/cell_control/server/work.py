@@ -71,6 +71,9 @@ class Work:
             on_visit=reach.figures.visit,
         )
         self._ended = EndedMembers(reach.figures)
+        self.targets: dict[str, str] = {}
+        """What the last publication to each target came to: `ok`, or a code."""
+
         self._loops = LoopSet(machine.log, reach.figures.loop_error)
 
     def start(self) -> None:
@@ -149,6 +152,10 @@ class Work:
         self.probing.wake(record.key, self._given.loops.probe_s)
         self.tidying.wake(record.key, self._given.loops.tidy_s)
 
+    def _published(self, target: str, result: str) -> None:
+        self._reach.figures.publication(target, result)
+        self.targets[target] = result
+
     def _publishers(self) -> Iterable[Publisher]:
         reach, machine = self._reach, self._given.machine
         sources = Sources(
@@ -166,5 +173,5 @@ class Work:
                 machine.log,
                 every_s=settings.every_s,
                 snapshot_s=settings.snapshot_s,
-                on_result=reach.figures.publication,
+                on_result=self._published,
             )
