@@ -174,8 +174,10 @@ def test_without_its_standby_a_write_is_refused_or_said_to_be_local_and_none_is_
 
     commands = ("before", "refused", "degraded", "after")
     at_standby = living.journaled(standby)
-    assert (refused.status, refused.body["retryable"]) == (503, True)
+    # 504 is a doubt, too: the last try ended with the deadline.
     assert refused.code in ("outcome_unknown", "standby_unavailable")
+    assert refused.status == 503 or (refused.status, refused.code) == (504, "outcome_unknown")
+    assert refused.body["retryable"] is True
     assert degraded.status == 200
     assert replayed.headers["x-cell-ack"] == "local"
     assert [at_home.count(one) for one in commands[:3]] == [1] * 3
