@@ -59,7 +59,7 @@ def test_three_times_the_capacity_costs_no_goodput_no_latency_and_no_attempts(ov
         before = sum(cell.told()["fates"].values())
         over = offered_at(world, reads, CAPACITY * 3)
         sent = sum(cell.told()["fates"].values()) - before
-        rounds.append((max(levels, key=lambda found: found.goodput), over))
+        rounds.append((levels, over))
 
         assert not over.undocumented, f"{rounds}"
         assert sent <= 1.2 * over.good
@@ -69,10 +69,13 @@ def test_three_times_the_capacity_costs_no_goodput_no_latency_and_no_attempts(ov
     assert any(as_fast(*one) for one in rounds), f"{rounds}"
 
 
-def as_fast(peak, over):
+def as_fast(levels, over):
     """Say whether what is served is served as at the peak, and what is not is told so in time."""
+    peak = max(levels, key=lambda found: found.goodput)
+    refused_ms = max(found.refused_ms[1] for found in levels)  # On a quiet machine, the queue's.
     return (
         over.goodput >= 0.9 * peak.goodput
         and over.good_ms[1] <= 2 * peak.good_ms[1]
-        and over.refused_ms[1] <= 2 * LIMITS["queue_ms"] + 50
+        and over.refused_ms[0] <= 2 * LIMITS["queue_ms"] + 50
+        and over.refused_ms[1] <= max(2 * LIMITS["queue_ms"] + 50, 1.5 * refused_ms)
     )
