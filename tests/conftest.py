@@ -1,5 +1,6 @@
 """No test reaches the internet, and none finds real credentials."""
 
+import signal
 import socket
 from collections.abc import Iterator
 
@@ -9,6 +10,12 @@ import tests.profiles  # noqa: F401 - registers hypothesis profiles for its comm
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _ID_CHARACTERS_MAX = 80
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let what tests start be ended by Ctrl-C, also if they run as a shell's background job."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
