@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from typing import Any, Final
 
@@ -118,6 +118,10 @@ class RunningEdge:
     def settle(self) -> None:
         """Return once it has read, and acted on, everything that was sent to it."""
         self._thread.settle()
+
+    def held(self) -> AbstractContextManager[None]:
+        """Let it read nothing until the block ends, and then all that has come at once."""
+        return self._thread.held()
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()

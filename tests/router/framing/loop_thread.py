@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -41,6 +42,22 @@ class LoopThread:
             turned = threading.Event()
             self._loop.call_soon_threadsafe(turned.set)
             assert turned.wait(5)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the loop from turning in the block: what is sent meanwhile arrives in one turn."""
+        began, over = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            began.set()
+            over.wait(5)
+
+        self._loop.call_soon_threadsafe(hold)
+        assert began.wait(5)
+        try:
+            yield
+        finally:
+            over.set()
 
     def _run(self) -> None:
         loop = self._loop

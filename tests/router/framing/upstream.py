@@ -158,6 +158,14 @@ class Upstream:
         """Return once everything that was sent here has been read."""
         self._thread.settle()
 
+    def act(self, script: Script, peer: Peer, seen: Seen) -> None:
+        """Do what `script` does, later than it would have."""
+
+        async def acted() -> None:
+            script(peer, seen)
+
+        self._thread.run(acted())
+
     def forget(self) -> None:
         """Begin anew, on the connections that stand."""
         self.requests.clear()

@@ -102,7 +102,10 @@ class ClientConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Finish what was asked, if anything was; the client may still read."""
         self._peer_done = True
-        return self.busy or self._closing or bool(self._reader.complete)
+        if self.busy or self._closing or self._reader.complete:
+            return True
+        self._serving.outbox.flush()  # The answer may wait there: the transport ends at once.
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Forget the client; what was sent to a cell for it goes on."""
