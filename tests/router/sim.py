@@ -216,6 +216,16 @@ class Sim:
         self._advance(x, self.m.decide.Failure.TIMEOUT)
 
 
+def losing(always: str, once: str, lost: Any, answered: Callable[[Any], Any]) -> Cell:
+    """Return a cell that loses all answers to one tenant, and the first to requests of another."""
+
+    def cell(x: Any, now: float) -> tuple[float, Any]:
+        is_lost = x.route.tenant == always or (x.route.tenant == once and x.attempts == 1)
+        return 0.001, (lost if is_lost else answered(x))
+
+    return cell
+
+
 def statuses(sim: Sim, requests: Iterable[Any]) -> list[int]:
     """Return the status of each reply."""
     return [sim.reply(request).status for request in requests]

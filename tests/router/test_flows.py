@@ -8,7 +8,7 @@ import pytest
 
 from cell_core.wire.registry import Change, TenantRecord, tenant_text
 from tests.router.fresh import Modules
-from tests.router.sim import Sim, statuses
+from tests.router.sim import Sim, losing, statuses
 from tests.router.vectors import world
 
 M = Modules()
@@ -410,12 +410,7 @@ def test_whatever_cells_do_every_request_is_answered_once_and_nothing_is_left(se
 
 
 def test_a_cell_that_fails_does_not_spend_the_retries_of_another():
-    lost = said(503, "outcome_unknown")
-
-    def cell(x: Any, now: float) -> tuple[float, Any]:
-        first_of_the_other = x.route.tenant == "T-200" and x.attempts == 1
-        return 0.001, (lost if x.route.tenant == "T-100" or first_of_the_other else answered(x))
-
+    cell = losing("T-100", "T-200", said(503, "outcome_unknown"), answered)
     sim = Sim(M, store(), cell, coalesce=False)
     for n in range(500):
         sim.ask(body(n), at=n * 0.001)

@@ -6,7 +6,7 @@ from typing import Any
 from cell_core.domain.ids import stripe_of
 from cell_core.wire.registry import Change, TenantRecord, tenant_text
 from tests.router.fresh import Modules
-from tests.router.sim import Sim, statuses
+from tests.router.sim import Sim, losing, statuses
 from tests.router.vectors import world
 
 M = Modules()
@@ -125,12 +125,7 @@ def test_a_write_that_waits_is_let_go_when_its_policy_is_eased():
 
 
 def test_a_standby_that_is_away_does_not_spend_the_retries_of_its_tenants_home():
-    lost = said(503, "outcome_unknown")
-
-    def cell(x: Any, now: float) -> tuple[float, Any]:
-        first_of_the_other = x.route.tenant == "T-302" and x.attempts == 1
-        return 0.001, (lost if x.route.tenant == "T-900" or first_of_the_other else answered(x))
-
+    cell = losing("T-900", "T-302", said(503, "outcome_unknown"), answered)
     sim = Sim(M, store(), cell, coalesce=False)
     writes = [sim.ask(body(n), at=n * 0.001, x_deadline_ms="900") for n in range(500)]
     sim.run(0.5)

@@ -10,12 +10,10 @@ from cell_control.codec import write_of
 from cell_control.domain.records import Cell, Tag
 from cell_control.domain.recovery import JUMP
 from cell_control.server.token_file import TEXTS
-from cell_control.service.publishing import build_snapshot
-from cell_core.wire.registry_keys import RegistrySigner, new_private_jwk
-from cell_core.wire.registry_snapshot import open_snapshot, seal_snapshot
+from cell_core.wire.registry_snapshot import open_snapshot
 from tests.control.cli.terminal import Terminal
 from tests.control.configured import LOCAL, configured
-from tests.core.registering import verifier
+from tests.core.registering import snapshot_bytes, verifier
 
 MINUTE_MS = 60_000
 CELL = Cell(id="aws-alpha", ordinal=1, cloud="aws", region="x", base_url="https://a.example")
@@ -237,14 +235,8 @@ def test_a_target_that_holds_more_than_the_registry_is_left_alone_and_said(alone
     text = f'{LOCAL}[[publish]]\nname = "there"\nurl = "file://{file}"\n'
     config = ("registry", "publish", "--config", configured(alone.folder, text))
     with closing(open_registry(f"sqlite:///{alone.folder / 'registry.db'}")) as registry:
-        registry.commit([write_of(CELL, 0)])
-        held = build_snapshot(registry, RegistrySigner(new_private_jwk("k")), 0)
-    later = b"".join(
-        seal_snapshot(
-            rev=held.rev + 7, created_ms=0, cells=[], groups=[], rows=[],
-            signer=RegistrySigner(new_private_jwk("k")),
-        )
-    )  # fmt: skip
+        rev = registry.commit([write_of(CELL, 0)])
+    later = snapshot_bytes(rev + 7)
     file.write_bytes(later)
 
     ran = alone.run(*config, "--json")

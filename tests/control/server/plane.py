@@ -167,7 +167,7 @@ async def running(
     plane = Plane(control, held, log)
     await control.start()
     try:
-        await plane.until(_ready(control), "the plane is ready")
+        await plane.until(ready(control), "the plane is ready")
         yield plane
     finally:
         await control.stop(0.0)
@@ -207,8 +207,10 @@ def given_of(
     return Given(**{**made, **given})
 
 
-def _ready(control: ControlPlane) -> Callable[[], Awaitable[bool]]:
-    async def ready() -> bool:
+def ready(control: ControlPlane) -> Callable[[], Awaitable[bool]]:
+    """Return what says whether it follows its registry, and no recovery runs."""
+
+    async def holds() -> bool:
         return control.reach.watcher.reachable and not control.work.recoveries.running
 
-    return ready
+    return holds

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from cell_control.domain.recovery import JUMP
 from cell_control.errors import Unavailable
 from cell_control.server.config import Loops, Publish
 from cell_control.server.publishers import Publisher, Sources
+from cell_control.service.publishing import Published, put_newer
 from cell_core.wire.registry_changes import Batch
-from tests.control.server.plane import QUICK, Plane, running
+from tests.control.server.plane import QUICK, Plane, ready, running
 from tests.core.registering import signer
 
 
@@ -180,6 +182,16 @@ def test_a_target_that_is_ahead_is_left_alone_and_said(tmp_path: Path):
     assert _scenario(tmp_path, "plain", act) == (False, [99], ["target_ahead"])
 
 
+@pytest.mark.parametrize(("known", "is_ahead"), [(2, True), (9, False)])
+def test_a_target_is_ahead_only_of_what_the_registry_holds_by_now(known: int, *, is_ahead: bool):
+    shelf, made = Shelf(), Published(rev=2, created_ms=0, tenants=0, data=b"")
+    shelf.snapshots.append(9)  # As another process has put it meanwhile, or a lost past.
+
+    with pytest.raises(Unavailable, match="target_ahead") if is_ahead else nullcontext():
+        assert not put_newer(shelf, made, lambda: known)
+    assert shelf.snapshots == [9]
+
+
 def test_a_target_that_was_ahead_is_published_to_after_a_recovery_that_an_operator_began(
     tmp_path: Path,
 ):
@@ -193,19 +205,12 @@ def test_a_target_that_was_ahead_is_published_to_after_a_recovery_that_an_operat
             publisher = _publisher(plane, shelf)
             before = await publisher.publish()
             asked = await plane.ok("POST", "/v1/recovery", {"reason": "set back"})
-            await plane.until(_recovered(plane), "the recovery is over")
+            await plane.until(ready(plane.control), "the recovery is over")
             await plane.until(_at(plane, registry.rev()), "the last rev")
             return before, asked["running"], await publisher.publish()
 
     assert asyncio.run(run()) == (False, True, True)
     assert shelf.snapshots[-1] > JUMP
-
-
-def _recovered(plane: Plane) -> Any:
-    async def recovered() -> bool:
-        return not plane.control.work.recoveries.running
-
-    return recovered
 
 
 def test_an_empty_registry_is_nothing_to_publish(tmp_path: Path):

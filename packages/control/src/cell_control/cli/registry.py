@@ -122,7 +122,10 @@ def publish(
     """
     from cell_control.bootstrap import opened_registry, opened_targets  # noqa: PLC0415 - as above
     from cell_control.server.config_files import read_text  # noqa: PLC0415 - as above
-    from cell_control.service.publishing import build_snapshot  # noqa: PLC0415 - as above
+    from cell_control.service.publishing import (  # noqa: PLC0415 - as above
+        build_snapshot,
+        put_newer,
+    )
     from cell_core.wire.registry_keys import RegistrySigner  # noqa: PLC0415 - as above
 
     found = _checked(config)
@@ -135,20 +138,14 @@ def publish(
         signer = RegistrySigner(read_text(found.path(found.settings.keys.registry)))
         with closing(opened_registry(found)) as registry:
             made = build_snapshot(registry, signer, session.around.now_ms())
-        for settings, place in opened_targets(found):
-            with closing(place):
-                if settings not in chosen:
-                    continue
-                try:
-                    is_put = place.put_snapshot(made.rev, made.data)
-                    is_ahead = not is_put and place.rev() > made.rev
-                except Unavailable as error:
-                    failed[settings.name] = error.code
-                    continue
-                if is_ahead:
-                    failed[settings.name] = "target_ahead"
-                else:
-                    put[settings.name] = is_put
+            for settings, place in opened_targets(found):
+                with closing(place):
+                    if settings not in chosen:
+                        continue
+                    try:
+                        put[settings.name] = put_newer(place, made, registry.rev)
+                    except Unavailable as error:
+                        failed[settings.name] = error.code
     document = {"rev": made.rev, "tenants": made.tenants, "put": put}
     rows = [(name, "published" if done else "has one as new") for name, done in put.items()]
     session.out.show(document, pairs([("rev", made.rev), ("tenants", made.tenants), *rows]))

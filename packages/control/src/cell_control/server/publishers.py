@@ -16,7 +16,13 @@ from cell_control.server.event_log import EventLog
 from cell_control.server.registry_threads import RegistryThreads
 from cell_control.server.snapshots import Snapshots
 from cell_control.server.watcher import Watcher
-from cell_control.service.publishing import Feeding, Target, changes_after, sealed_at
+from cell_control.service.publishing import (
+    Feeding,
+    Target,
+    changes_after,
+    put_newer,
+    sealed_at,
+)
 from cell_core.wire.registry_changes import CHANGES_MAX, Batch
 from cell_core.wire.registry_seal import Signer
 
@@ -138,11 +144,8 @@ class Publisher:
 
     async def _put_snapshot(self) -> None:
         served = (await self._sources.snapshots.get()).published
-        put = await self._in_thread(self._target.put_snapshot, served.rev, served.data)
-        if not put:
-            held = await self._in_thread(self._target.rev)
-            if held > max(served.rev, self._sources.watcher.rev):
-                raise Unavailable("target_ahead")  # The registry was restored from a backup.
+        watcher = self._sources.watcher
+        await self._in_thread(put_newer, self._target, served, lambda: watcher.rev)
 
     async def _put_changes(self, feed: Feeding) -> bool:
         """Put what is new there; return False if only a snapshot will do."""

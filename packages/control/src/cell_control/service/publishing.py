@@ -101,6 +101,19 @@ def build_snapshot(registry: Registry, signer: Signer, now_ms: int) -> Published
     return Published(rev=rev, created_ms=now_ms, tenants=counted.tenants, data=data)
 
 
+def put_newer(target: Target, made: Published, known: Callable[[], int]) -> bool:
+    """Put `made` into `target` unless what is there is as new; say whether it was put.
+
+    Raises:
+        Unavailable: `target_ahead`: it holds a rev above `known()`, the registry's own by now, so
+            that the registry was set back, or another one publishes there; or the target's code.
+    """
+    is_put = target.put_snapshot(made.rev, made.data)
+    if not is_put and target.rev() > max(made.rev, known()):
+        raise Unavailable("target_ahead")
+    return is_put
+
+
 def changes_after(registry: Registry, after: int, limit: int = CHANGES_MAX) -> Batch:
     """Return the first changes behind `after`; without any, `rev` says how far that holds.
 
