@@ -23,6 +23,10 @@ and only the fence protects what is only read."""
 
 ACCOUNTS: Final = ("alice", "bob", "carol")
 BANK: Final = "bank"
+REFUSED: Final = "both-0-0"
+"""Sent in every race, and refused in every order of it: it asks for more than everybody has."""
+
+TOO_MUCH: Final = len(ACCOUNTS) * STARTING_BALANCE + 1
 LEDGER: Final = next(domain for domain in DOMAINS if domain.name == "ledger")
 _SHARED_EVERY: Final = 5
 
@@ -66,7 +70,8 @@ def command_of(command_id: str) -> Command:
         return _transfer(debit, credit, int(amount))
     dice = Random(command_id)
     debit, credit = dice.sample(ACCOUNTS, 2)
-    return _transfer(debit, credit, dice.randint(1, STARTING_BALANCE))
+    amount = dice.randint(1, STARTING_BALANCE)
+    return _transfer(debit, credit, TOO_MUCH if command_id == REFUSED else amount)
 
 
 def _transfer(debit: str, credit: str, amount: int) -> Command:
